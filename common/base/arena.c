@@ -1,0 +1,146 @@
+/* arena - see arena.h.  Blocks double up to a limit, so that a session that
+ * says little costs little and a policy of 100,000 domains is a few hundred
+ * blocks. */
+/* SPDX-License-Identifier: ISC */
+#include "common/base/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALLEST_BLOCK = 256, LARGEST_BLOCK = 256 * 1024 };
+
+struct block {
+	struct block *next;
+	size_t size, used;
+	alignas(max_align_t) char memory[];
+};
+
+struct mr_arena {
+	struct block *newest;
+	size_t size;
+};
+
+static void die_without_memory(void)
+{
+	static const char message[] = "out of memory\n";
+
+	fwrite(message, 1, sizeof(message) - 1, stderr);
+	abort();
+}
+
+void *mr_calloc(size_t count, size_t size)
+{
+	void *memory = calloc(count, size);
+
+	if (memory == NULL)
+		die_without_memory();
+	return memory;
+}
+
+void *mr_realloc(void *memory, size_t size)
+{
+	memory = realloc(memory, size);
+	if (memory == NULL)
+		die_without_memory();
+	return memory;
+}
+
+static void add_block(struct mr_arena *arena, size_t size)
+{
+	struct block *block = mr_calloc(1, sizeof(*block) + size);
+
+	block->size = size;
+	block->next = arena->newest;
+	arena->newest = block;
+	arena->size += sizeof(*block) + size;
+}
+
+struct mr_arena *mr_arena_new(size_t first)
+{
+	struct mr_arena *arena = mr_calloc(1, sizeof(*arena));
+
+	add_block(arena, first < SMALLEST_BLOCK ? SMALLEST_BLOCK : first);
+	return arena;
+}
+
+void mr_arena_free(struct mr_arena **arena)
+{
+	if (*arena == NULL)
+		return;
+	for (struct block *b = (*arena)->newest, *next; b != NULL; b = next) {
+		next = b->next;
+		free(b);
+	}
+	free(*arena);
+	*arena = NULL;
+}
+
+size_t mr_arena_size(const struct mr_arena *arena)
+{
+	return arena->size;
+}
+
+void *mr_arena_alloc(struct mr_arena *arena, size_t size)
+{
+	const size_t align = alignof(max_align_t);
+	struct block *block = arena->newest;
+	void *memory;
+
+	if (size > SIZE_MAX / 2)
+		die_without_memory();
+	size = (size + align - 1) / align * align;
+	if (block->size - block->used < size) {
+		size_t next = block->size * 2;
+
+		if (next > LARGEST_BLOCK)
+			next = LARGEST_BLOCK;
+		add_block(arena, size > next ? size : next);
+		block = arena->newest;
+	}
+	memory = block->memory + block->used;
+	block->used += size;
+	return memory;
+}
+
+char *mr_arena_strndup(struct mr_arena *arena, const char *text, size_t length)
+{
+	char *copy = mr_arena_alloc(arena, length + 1);
+
+	memcpy(copy, text, length);
+	return copy;
+}
+
+char *mr_arena_strdup(struct mr_arena *arena, const char *text)
+{
+	return mr_arena_strndup(arena, text, strlen(text));
+}
+
+char *mr_arena_vprintf(struct mr_arena *arena, const char *format, va_list ap)
+{
+	va_list again;
+	char *text;
+	int length;
+
+	va_copy(again, ap);
+	length = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	if (length < 0)
+		length = 0;
+	text = mr_arena_alloc(arena, (size_t)length + 1);
+	vsnprintf(text, (size_t)length + 1, format, ap);
+	return text;
+}
+
+char *mr_arena_printf(struct mr_arena *arena, const char *format, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, format);
+	text = mr_arena_vprintf(arena, format, ap);
+	va_end(ap);
+	return text;
+}

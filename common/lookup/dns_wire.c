@@ -1,0 +1,249 @@
+/* dns_wire - see dns_wire.h.  The only file that includes <ldns/ldns.h>. */
+/* SPDX-License-Identifier: ISC */
+#include "common/lookup/dns_wire.h"
+#include "common/base/arena.h"
+
+#include <ldns/ldns.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* RFC 1035 section 2.3.4 */
+enum { LABEL_LONGEST = 63, NAME_LONGEST = 253 };
+/* A size that is not fragmented on any path (DNS flag day 2020). */
+enum { UDP_SIZE = 1232 };
+
+bool mr_dns_wire_can_ask(const char *name)
+{
+	if (*name == '\0' || strlen(name) > NAME_LONGEST)
+		return false;
+	for (;;) {
+		size_t length = strcspn(name, ".");
+
+		if (length == 0 || length > LABEL_LONGEST)
+			return false;
+		name += length;
+		if (*name++ == '\0')
+			return true;
+	}
+}
+
+/* Unlike ldns's own conversion, no character is an escape. */
+static ldns_rdf *name_to_rdf(const char *name)
+{
+	uint8_t wire[LDNS_MAX_DOMAINLEN + 1];
+	size_t used = 0;
+
+	while (*name != '\0') {
+		size_t length = strcspn(name, ".");
+
+		wire[used++] = (uint8_t)length;
+		memcpy(wire + used, name, length);
+		used += length;
+		name += length;
+		if (*name == '.')
+			name++;
+	}
+	wire[used++] = 0;
+	return ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, used, wire);
+}
+
+/* NULL: no text can tell it. */
+static const char *name_from_rdf(struct mr_arena *arena, const ldns_rdf *rdf)
+{
+	const uint8_t *wire = ldns_rdf_data(rdf);
+	size_t size = ldns_rdf_size(rdf), at = 0;
+	char *name, *out;
+
+	name = out = mr_arena_alloc(arena, size + 1);
+	while (at < size && wire[at] != 0) {
+		size_t length = wire[at++];
+
+		if (length > size - at)
+			return NULL;
+		if (out > name)
+			*out++ = '.';
+		for (; length > 0; length--, at++) {
+			char c = (char)wire[at];
+
+			if (c <= ' ' || c > '~' || c == '.')
+				return NULL;
+			*out++ = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+		}
+	}
+	return name;
+}
+
+static struct mr_ip ip_from_rdf(const ldns_rdf *rdf, int family, size_t size)
+{
+	struct mr_ip ip = { .family = family };
+
+	if (ldns_rdf_size(rdf) == size)
+		memcpy(ip.octets, ldns_rdf_data(rdf), size);
+	else
+		ip.family = 0;
+	return ip;
+}
+
+/* false: nothing that we could tell. */
+static bool convert(
+	struct mr_arena *arena, const ldns_rr *rr, struct mr_dns_record *record)
+{
+	const ldns_rdf *data = ldns_rr_rdf(rr, 0);
+
+	memset(record, 0, sizeof(*record));
+	record->owner = name_from_rdf(arena, ldns_rr_owner(rr));
+	record->type = ldns_rr_get_type(rr);
+	if (record->owner == NULL || ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN)
+		return false;
+	if (data == NULL)
+		return true;
+	switch (record->type) {
+	case MR_DNS_A:
+		record->ip = ip_from_rdf(data, AF_INET, 4);
+		break;
+	case MR_DNS_AAAA:
+		record->ip = ip_from_rdf(data, AF_INET6, 16);
+		break;
+	case MR_DNS_CNAME:
+	case MR_DNS_PTR:
+		record->target = name_from_rdf(arena, data);
+		break;
+	}
+	return true;
+}
+
+struct mr_dns_packet mr_dns_wire_question(struct mr_arena *arena, uint16_t id,
+	const char *name, enum mr_dns_type type)
+{
+	ldns_pkt *query = ldns_pkt_query_new(name_to_rdf(name),
+		(ldns_rr_type)type, LDNS_RR_CLASS_IN, LDNS_RD);
+	struct mr_dns_packet packet = { NULL, 0 };
+	uint8_t *octets = NULL;
+
+	if (query != NULL) {
+		ldns_pkt_set_id(query, id);
+		ldns_pkt_set_edns_udp_size(query, UDP_SIZE);
+		if (ldns_pkt2wire(&octets, query, &packet.length) !=
+			LDNS_STATUS_OK)
+			packet.length = 0;
+	}
+	packet.octets = mr_arena_alloc(arena, packet.length);
+	if (octets != NULL)
+		memcpy(packet.octets, octets, packet.length);
+	free(octets);
+	ldns_pkt_free(query);
+	return packet;
+}
+
+static bool is_ours(struct mr_arena *arena, const ldns_pkt *packet, uint16_t id,
+	const char *name, enum mr_dns_type type)
+{
+	const ldns_rr_list *questions = ldns_pkt_question(packet);
+	const ldns_rr *question;
+	const char *asked;
+
+	if (!ldns_pkt_qr(packet) || ldns_pkt_id(packet) != id ||
+		ldns_pkt_get_opcode(packet) != LDNS_PACKET_QUERY ||
+		ldns_rr_list_rr_count(questions) != 1)
+		return false;
+	question = ldns_rr_list_rr(questions, 0);
+	asked = name_from_rdf(arena, ldns_rr_owner(question));
+	return asked != NULL && strcmp(asked, name) == 0 &&
+	       ldns_rr_get_type(question) == (ldns_rr_type)type &&
+	       ldns_rr_get_class(question) == LDNS_RR_CLASS_IN;
+}
+
+static void convert_all(struct mr_arena *arena, const ldns_rr_list *list,
+	struct mr_dns_answer *answer)
+{
+	size_t count = ldns_rr_list_rr_count(list);
+	struct mr_dns_record *records =
+		MR_NEW_ARRAY(arena, struct mr_dns_record, count);
+
+	answer->records = records;
+	answer->n = 0;
+	for (size_t i = 0; i < count; i++)
+		if (convert(arena, ldns_rr_list_rr(list, i),
+			    &records[answer->n]))
+			answer->n++;
+}
+
+enum mr_dns_reply mr_dns_wire_reply(struct mr_arena *arena,
+	struct mr_dns_packet packet, uint16_t id, const char *name,
+	enum mr_dns_type type, struct mr_dns_answer *answer,
+	struct mr_error *error)
+{
+	enum mr_dns_reply reply = MR_DNS_ANSWERED;
+	ldns_pkt_rcode rcode;
+	ldns_pkt *parsed;
+	char *word;
+
+	if (ldns_wire2pkt(&parsed, packet.octets, packet.length) !=
+		LDNS_STATUS_OK)
+		return MR_DNS_NOT_OURS;
+	rcode = ldns_pkt_get_rcode(parsed);
+	if (!is_ours(arena, parsed, id, name, type)) {
+		reply = MR_DNS_NOT_OURS;
+	} else if (rcode != LDNS_RCODE_NOERROR &&
+		   rcode != LDNS_RCODE_NXDOMAIN) {
+		word = ldns_pkt_rcode2str(rcode);
+		mr_error_set(error, "%s: the DNS server says %s", name,
+			word == NULL ? "no" : word);
+		free(word);
+		reply = MR_DNS_FAILED;
+	} else if (ldns_pkt_tc(parsed)) {
+		reply = MR_DNS_TRUNCATED;
+	} else {
+		convert_all(arena, ldns_pkt_answer(parsed), answer);
+	}
+	ldns_pkt_free(parsed);
+	return reply;
+}
+
+static bool is_directive(ldns_status status)
+{
+	return status == LDNS_STATUS_SYNTAX_EMPTY ||
+	       status == LDNS_STATUS_SYNTAX_TTL ||
+	       status == LDNS_STATUS_SYNTAX_ORIGIN;
+}
+
+/* *line: where the record begins that cannot be read. */
+static ldns_status read_zone(FILE *file, ldns_rr_list *list, int *line)
+{
+	int next_line = 1;
+
+	ldns_rdf *origin = ldns_dname_new_frm_str("."), *previous = NULL;
+	ldns_status status = LDNS_STATUS_OK;
+	uint32_t ttl = 3600;
+
+	while (status == LDNS_STATUS_OK && !feof(file)) {
+		ldns_rr *rr = NULL;
+
+		*line = next_line;
+		status = ldns_rr_new_frm_fp_l(
+			&rr, file, &ttl, &origin, &previous, &next_line);
+		if (status == LDNS_STATUS_OK)
+			ldns_rr_list_push_rr(list, rr);
+		else if (is_directive(status))
+			status = LDNS_STATUS_OK;
+	}
+	ldns_rdf_deep_free(origin);
+	ldns_rdf_deep_free(previous);
+	return status;
+}
+
+int mr_dns_wire_zone(struct mr_arena *arena, FILE *file, const char *path,
+	struct mr_dns_answer *zone, struct mr_error *error)
+{
+	ldns_rr_list *list = ldns_rr_list_new();
+	int line = 0, result = 0;
+	ldns_status status = read_zone(file, list, &line);
+
+	if (status == LDNS_STATUS_OK)
+		convert_all(arena, list, zone);
+	else
+		result = mr_error_set(error, "%s:%d: %s", path, line,
+			ldns_get_errorstr_by_id(status));
+	ldns_rr_list_deep_free(list);
+	return result;
+}

@@ -1,0 +1,272 @@
+/* lmdb_file - see lmdb_file.h.  The only file that includes <lmdb.h>. */
+/* SPDX-License-Identifier: ISC */
+#include "common/map/lmdb_file.h"
+#include "common/base/arena.h"
+#include "common/map/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A table that is empty while this young has been created, not yet filled. */
+enum { FRESH_S = 5 };
+
+struct mr_lmdb_file {
+	MDB_env *env;
+	MDB_dbi dbi;
+	size_t page_size;
+	dev_t device;
+	ino_t inode;
+};
+
+/* fcntl(2) has no deadline, so this asks again until there is one. */
+static int lock_for_reading(int fd, int64_t deadline_ms, struct mr_error *error)
+{
+	struct flock read_lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	struct timespec pause = { 0, 500 * 1000 };
+
+	while (fcntl(fd, F_OFD_SETLK, &read_lock) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN && errno != EACCES)
+			return mr_error_set(
+				error, "cannot be locked: %s", strerror(errno));
+		if (mr_clock_ms() >= deadline_ms)
+			return mr_error_set(error,
+				"is being rewritten and locked by postmap");
+		nanosleep(&pause, NULL);
+		if (pause.tv_nsec < 20 * 1000 * 1000)
+			pause.tv_nsec *= 2;
+	}
+	return 0;
+}
+
+static void unlock(int fd)
+{
+	struct flock none = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	fcntl(fd, F_OFD_SETLK, &none);
+}
+
+static int open_for_reading(
+	const char *path, struct stat *st, struct mr_error *error)
+{
+	/* Not for ever on a FIFO, should someone put one there. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd >= 0 && fstat(fd, st) == 0)
+		return fd;
+	mr_error_set(error, "%s: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int open_main_table(struct mr_lmdb_file *file)
+{
+	MDB_stat stat;
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(file->env, NULL, MDB_RDONLY, &txn);
+
+	if (rc != 0)
+		return rc;
+	rc = mdb_dbi_open(txn, NULL, 0, &file->dbi);
+	if (rc == 0)
+		rc = mdb_stat(txn, file->dbi, &stat);
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	file->page_size = stat.ms_psize;
+	/* Keeps the handle; there is nothing else to commit. */
+	return mdb_txn_commit(txn);
+}
+
+static struct mr_lmdb_file *open_locked(
+	const char *path, const struct stat *st, struct mr_error *error)
+{
+	const unsigned flags = MDB_RDONLY | MDB_NOSUBDIR | MDB_NOLOCK;
+	struct mr_lmdb_file *file = mr_calloc(1, sizeof(*file));
+	int rc = mdb_env_create(&file->env);
+
+	file->device = st->st_dev;
+	file->inode = st->st_ino;
+	if (rc == 0)
+		rc = mdb_env_open(file->env, path, flags, 0);
+	if (rc == 0)
+		rc = open_main_table(file);
+	if (rc != 0) {
+		mr_error_set(error, "%s: %s", path, mdb_strerror(rc));
+		mr_lmdb_file_free(&file);
+	}
+	return file;
+}
+
+struct mr_lmdb_file *mr_lmdb_file_open(
+	const char *path, int64_t deadline_ms, struct mr_error *error)
+{
+	struct mr_lmdb_file *file = NULL;
+	struct stat st;
+	int fd = open_for_reading(path, &st, error);
+
+	if (fd < 0)
+		return NULL;
+	if (!S_ISREG(st.st_mode))
+		mr_error_set(error, "%s is not a regular file", path);
+	else if (lock_for_reading(fd, deadline_ms, error) == 0)
+		file = open_locked(path, &st, error);
+	close(fd);
+	return file;
+}
+
+void mr_lmdb_file_free(struct mr_lmdb_file **file)
+{
+	if (*file == NULL)
+		return;
+	if ((*file)->env != NULL)
+		mdb_env_close((*file)->env);
+	free(*file);
+	*file = NULL;
+}
+
+bool mr_lmdb_file_is(const struct mr_lmdb_file *file, const struct stat *st)
+{
+	return st->st_dev == file->device && st->st_ino == file->inode;
+}
+
+struct mr_lmdb_reader *mr_lmdb_reader_new(const struct mr_lmdb_file *file,
+	const char *path, struct mr_error *error)
+{
+	struct mr_lmdb_reader *reader;
+	struct stat st;
+	int fd = open_for_reading(path, &st, error);
+
+	if (fd < 0)
+		return NULL;
+	if (!mr_lmdb_file_is(file, &st)) {
+		mr_error_set(error, "%s was just replaced", path);
+		close(fd);
+		return NULL;
+	}
+	reader = mr_calloc(1, sizeof(*reader));
+	reader->fd = fd;
+	return reader;
+}
+
+void mr_lmdb_reader_free(struct mr_lmdb_reader **reader)
+{
+	if (*reader == NULL)
+		return;
+	if ((*reader)->txn != NULL)
+		mdb_txn_abort((*reader)->txn);
+	close((*reader)->fd);
+	free(*reader);
+	*reader = NULL;
+}
+
+/* Somebody who copies a table over ours in place takes no lock, and touching a
+ * page behind the end of the file is SIGBUS: so look first. */
+static int see_whole_file(
+	const struct mr_lmdb_file *file, int fd, struct mr_error *error)
+{
+	const size_t page = file->page_size;
+	MDB_envinfo info;
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && (size_t)st.st_size >= 2 * page &&
+		mdb_env_info(file->env, &info) == 0 &&
+		(size_t)st.st_size / page > info.me_last_pgno)
+		return 0;
+	return mr_error_set(error, "is shorter than it should be");
+}
+
+static int renew(const struct mr_lmdb_file *file, struct mr_lmdb_reader *reader)
+{
+	MDB_txn *txn;
+	int rc;
+
+	if (reader->txn != NULL)
+		return mdb_txn_renew(reader->txn);
+	rc = mdb_txn_begin(file->env, NULL, MDB_RDONLY, &txn);
+	if (rc == 0)
+		reader->txn = txn;
+	return rc;
+}
+
+/* Postfix writes keys and values with a trailing NUL; other tools may not. */
+static int find(MDB_txn *txn, MDB_dbi dbi, const char *key, MDB_val *value)
+{
+	MDB_val wanted = { strlen(key) + 1, (void *)key };
+	int rc = mdb_get(txn, dbi, &wanted, value);
+
+	if (rc != MDB_NOTFOUND)
+		return rc;
+	wanted.mv_size--;
+	return mdb_get(txn, dbi, &wanted, value);
+}
+
+static enum mr_lookup not_there(const struct mr_lmdb_file *file,
+	const struct mr_lmdb_reader *reader, struct mr_error *error)
+{
+	struct timespec now;
+	MDB_stat stat;
+	struct stat st;
+
+	if (mdb_stat(reader->txn, file->dbi, &stat) != 0 ||
+		stat.ms_entries > 0 || fstat(reader->fd, &st) < 0)
+		return MR_NOTFOUND;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (now.tv_sec < st.st_mtim.tv_sec ||
+		now.tv_sec - st.st_mtim.tv_sec >= FRESH_S)
+		return MR_NOTFOUND;
+	mr_error_set(error, "is empty and was created just now");
+	return MR_TEMPFAIL;
+}
+
+static enum mr_lookup look_up(const struct mr_lmdb_file *file,
+	struct mr_lmdb_reader *reader, struct mr_arena *arena, const char *key,
+	const char **value_r, bool *usable_r, bool *outgrown_r,
+	struct mr_error *error)
+{
+	enum mr_lookup answer = MR_TEMPFAIL;
+	MDB_val value;
+	int rc = renew(file, reader);
+
+	if (rc == 0)
+		rc = find(reader->txn, file->dbi, key, &value);
+	*usable_r = rc == 0 || rc == MDB_NOTFOUND;
+	*outgrown_r = rc == MDB_MAP_RESIZED;
+	if (rc == 0) {
+		*value_r = mr_arena_strndup(arena, value.mv_data,
+			strnlen(value.mv_data, value.mv_size));
+		answer = MR_FOUND;
+	} else if (rc == MDB_NOTFOUND) {
+		answer = not_there(file, reader, error);
+	} else {
+		mr_error_set(error, "%s", mdb_strerror(rc));
+	}
+	if (*usable_r)
+		mdb_txn_reset(reader->txn);
+	return answer;
+}
+
+enum mr_lookup mr_lmdb_file_get(const struct mr_lmdb_file *file,
+	struct mr_lmdb_reader *reader, struct mr_arena *arena, const char *key,
+	int64_t deadline_ms, const char **value_r, bool *usable_r,
+	bool *outgrown_r, struct mr_error *error)
+{
+	enum mr_lookup answer = MR_TEMPFAIL;
+
+	*usable_r = true;
+	*outgrown_r = false;
+	if (lock_for_reading(reader->fd, deadline_ms, error) < 0)
+		return MR_TEMPFAIL;
+	if (see_whole_file(file, reader->fd, error) == 0)
+		answer = look_up(file, reader, arena, key, value_r, usable_r,
+			outgrown_r, error);
+	unlock(reader->fd);
+	return answer;
+}

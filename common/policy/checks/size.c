@@ -1,0 +1,107 @@
+/* size - is the mail larger than its recipient takes?  (P2, P3, P4; RFC 1870)
+ *
+ * MAIL refuses only what is larger than the largest limit of the whole policy;
+ * RCPT compares the declared size with the recipient's limit, the end the true
+ * one.  For SPLIT see engine.h. */
+/* SPDX-License-Identifier: ISC */
+#include "common/base/arena.h"
+#include "common/base/units.h"
+#include "common/config/sections.h"
+#include "common/policy/check.h"
+#include "common/policy/facts.h"
+
+enum { TOO_BIG, SPLIT };
+
+struct size_settings {
+	struct mr_rule rule;
+};
+
+static const struct mr_option options[] = {
+	MR_RULE_OPTIONS("reject", "accept", "Try again later"),
+	MR_OUTCOME_OPTIONS(TOO_BIG, "too_big", NULL,
+		"This mail has {size}, {recipient} takes {limit}, which is "
+		"about {files} of attached files: send a link instead",
+		"the mail is larger than message.size"),
+	MR_OUTCOME_OPTIONS(SPLIT, "split", "defer",
+		"This mail has {size}, too much for some of its recipients: "
+		"please try again, each will get an answer of its own",
+		"only some of the recipients take a mail of that size"),
+	{ NULL },
+};
+
+const struct mr_section mr_check_section_size = {
+	.name = "check",
+	.kind = "size",
+	.rung = MR_UNSET,
+	.where = MR_EVERYWHERE,
+	.options = options,
+	.size = sizeof(struct size_settings),
+	.help = "Whether a mail keeps to message { size }.",
+};
+
+static const struct mr_outcome outcomes[] = {
+	[TOO_BIG] = { "too_big", { 552, "5.3.4" }, { 452, "4.3.4" } },
+	[SPLIT] = { "split", { 552, "5.5.3" }, { 452, "4.5.3" } },
+	{ NULL },
+};
+
+static enum mr_finding compare(const struct mr_question *q,
+	struct mr_answer *answer, uint64_t size, uint64_t limit)
+{
+	answer->size = size;
+	answer->limit = limit;
+	answer->outcome = TOO_BIG;
+	answer->detail = mr_arena_printf(q->txn->arena,
+		"%llu octets, limit %s", (unsigned long long)size,
+		mr_size_format(q->txn->arena, limit));
+	return size > limit ? MR_HIT : MR_CLEAR;
+}
+
+/* On a retry of a mail that had to be split: does this recipient agree with
+ * the first that was accepted? */
+static bool disagrees(const struct mr_question *q, uint64_t limit)
+{
+	struct mr_recipient *r = q->txn->recipients;
+	struct mr_place ignored;
+
+	for (; q->txn->split && r != NULL; r = r->next)
+		if (r->accepted)
+			return mr_fact_limit(q, r, &ignored) != limit;
+	return false;
+}
+
+static enum mr_finding run(
+	const struct mr_question *q, struct mr_answer *answer)
+{
+	uint64_t declared = q->txn->declared, limit;
+
+	if (q->stage == MR_STAGE_MAIL)
+		return compare(q, answer, declared, q->policy->largest);
+	limit = mr_fact_limit(q, q->recipient, &answer->at);
+	if (q->stage == MR_STAGE_EOM)
+		return compare(q, answer, q->txn->size, limit);
+	if (declared <= limit && disagrees(q, limit)) {
+		answer->size = declared;
+		answer->limit = limit;
+		answer->outcome = SPLIT;
+		answer->detail = "a mail of this sender has to be split";
+		return MR_HIT;
+	}
+	if (declared == 0 && limit != MR_UNLIMITED) {
+		answer->detail = "no size declared";
+		return MR_SKIP;
+	}
+	return compare(q, answer, declared, limit);
+}
+
+const struct mr_check mr_check_size = {
+	.name = "size",
+	.section = &mr_check_section_size,
+	.outcomes = outcomes,
+	.stages = 1u << MR_STAGE_MAIL | 1u << MR_STAGE_RCPT |
+		1u << MR_STAGE_EOM,
+	.needs_content = true,
+	.mixed = SPLIT,
+	.unsure = { 452, "4.3.4" },
+	.run = run,
+};

@@ -1,0 +1,347 @@
+/* engine - see engine.h. */
+/* SPDX-License-Identifier: ISC */
+#include "common/policy/engine.h"
+#include "common/base/arena.h"
+#include "common/policy/facts.h"
+#include "common/policy/rule.h"
+#include "common/policy/split.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A check's outcomes, and one more for `unsure`. */
+enum { UNSURE = MR_OUTCOMES, COUNTED, ACTIONS = MR_REJECT + 1 };
+
+struct counts {
+	atomic_ulong of[COUNTED][ACTIONS];
+};
+
+struct mr_engine {
+	pthread_mutex_t lock; /* of `current` */
+	struct mr_policy *current;
+	struct mr_split *split;
+	struct counts *counts; /* one per check */
+	atomic_ulong accepted;
+};
+
+static size_t number_of_checks(void)
+{
+	size_t n = 0;
+
+	while (mr_checks[n] != NULL)
+		n++;
+	return n;
+}
+
+struct mr_engine *mr_engine_new(struct mr_policy *policy)
+{
+	struct mr_engine *engine = mr_calloc(1, sizeof(*engine));
+
+	pthread_mutex_init(&engine->lock, NULL);
+	engine->current = policy;
+	engine->split = mr_split_new();
+	engine->counts = mr_calloc(number_of_checks(), sizeof(struct counts));
+	return engine;
+}
+
+void mr_engine_free(struct mr_engine **engine)
+{
+	struct mr_engine *e = *engine;
+
+	if (e == NULL)
+		return;
+	mr_policy_release(&e->current);
+	mr_split_free(&e->split);
+	pthread_mutex_destroy(&e->lock);
+	free(e->counts);
+	free(e);
+	*engine = NULL;
+}
+
+struct mr_policy *mr_engine_policy(struct mr_engine *engine)
+{
+	struct mr_policy *policy;
+
+	pthread_mutex_lock(&engine->lock);
+	policy = mr_policy_hold(engine->current);
+	pthread_mutex_unlock(&engine->lock);
+	return policy;
+}
+
+void mr_engine_publish(struct mr_engine *engine, struct mr_policy *policy)
+{
+	struct mr_policy *old;
+
+	pthread_mutex_lock(&engine->lock);
+	old = engine->current;
+	engine->current = policy;
+	pthread_mutex_unlock(&engine->lock);
+	mr_policy_release(&old);
+}
+
+void mr_engine_begin(struct mr_engine *engine, struct mr_txn *txn)
+{
+	txn->split = mr_split_wanted(engine->split, txn);
+	mr_fact_who(txn, txn->session->login == NULL ? "" : txn->session->login,
+		&txn->login_who);
+}
+
+/* --- a stage ---------------------------------------------------------------- */
+
+static void count(
+	struct mr_engine *engine, size_t check, const struct mr_trace *trace)
+{
+	const struct mr_outcome *outcomes = mr_checks[check]->outcomes;
+	int outcome = 0;
+
+	if (trace == NULL ||
+		(trace->finding != MR_HIT && trace->finding != MR_UNSURE))
+		return;
+	if (trace->finding == MR_UNSURE)
+		outcome = UNSURE;
+	else
+		while (outcomes[outcome].name != trace->outcome)
+			outcome++;
+	atomic_fetch_add_explicit(
+		&engine->counts[check].of[outcome][trace->action], 1,
+		memory_order_relaxed);
+}
+
+static struct mr_question question_about(
+	struct mr_txn *txn, struct mr_recipient *recipient, enum mr_stage stage)
+{
+	return (struct mr_question){
+		.policy = txn->policy,
+		.session = txn->session,
+		.txn = txn,
+		.recipient = recipient,
+		.stage = stage,
+	};
+}
+
+/* Asks what this stage asks.  A rejection cannot be beaten, so what is left
+ * matters only to `explain`. */
+static struct mr_decision judge(struct mr_engine *engine, struct mr_txn *txn,
+	struct mr_recipient *recipient, enum mr_stage stage)
+{
+	struct mr_decision decision = { 0 };
+	struct mr_question q = question_about(txn, recipient, stage);
+
+	for (size_t i = 0; mr_checks[i] != NULL; i++) {
+		if (decision.verdict.action == MR_REJECT && !txn->every_rule)
+			break;
+		if (mr_checks[i]->stages & (1u << stage))
+			count(engine, i,
+				mr_rule_ask(&q, mr_checks[i], &decision));
+	}
+	return decision;
+}
+
+static void judge_recipient(struct mr_engine *engine, struct mr_txn *txn)
+{
+	struct mr_recipient *r = txn->newest;
+
+	mr_fact_who(txn, r->address.plain, &r->who);
+	r->verdict = judge(engine, txn, r, MR_STAGE_RCPT).verdict;
+	r->accepted = r->verdict.action < MR_DEFER;
+	txn->verdict = r->verdict;
+}
+
+/* The answers of all recipients on their way to the one answer that the end
+ * of a mail allows. */
+struct merger {
+	bool accepted;
+	struct mr_decision rejected, deferred; /* the first of each */
+	struct mr_recipient *rejected_by, *deferred_by;
+};
+
+static void merge(struct merger *merger, const struct mr_decision *decision,
+	struct mr_recipient *recipient)
+{
+	switch (decision->verdict.action) {
+	case MR_OFF:
+	case MR_OBSERVE:
+	case MR_TAG:
+		merger->accepted = true;
+		break;
+	case MR_DEFER:
+		if (merger->deferred_by == NULL) {
+			merger->deferred = *decision;
+			merger->deferred_by = recipient;
+		}
+		break;
+	case MR_REJECT:
+		if (merger->rejected_by == NULL) {
+			merger->rejected = *decision;
+			merger->rejected_by = recipient;
+		}
+		break;
+	}
+}
+
+/* Some take the mail and some do not: 452 once, and split the next try. */
+static struct mr_verdict answer_mixed(struct mr_engine *engine,
+	struct mr_txn *txn, const struct mr_decision *refusal,
+	struct mr_recipient *recipient)
+{
+	struct mr_question q = question_about(txn, recipient, MR_STAGE_EOM);
+	struct mr_answer answer = {
+		.finding = MR_HIT,
+		.outcome = refusal->check->mixed,
+		.size = txn->size,
+		.limit = recipient->limit,
+	};
+
+	mr_split_remember(engine->split, txn);
+	mr_rule_load(&q, refusal->check);
+	return mr_rule_verdict(&q, refusal->check, &answer, MR_DEFER,
+		refusal->verdict.at);
+}
+
+static struct mr_verdict conclude(struct mr_engine *engine, struct mr_txn *txn,
+	const struct merger *merger)
+{
+	bool rejected = merger->rejected_by != NULL;
+	bool deferred = merger->deferred_by != NULL;
+
+	/* What sendmail(1) gave us cannot be asked to come again in parts: it
+	 * goes back to its sender whole. */
+	if (!txn->session->local && (merger->accepted || deferred) && rejected)
+		return answer_mixed(engine, txn, &merger->rejected,
+			merger->rejected_by);
+	if (rejected)
+		return merger->rejected.verdict;
+	return merger->deferred.verdict;
+}
+
+static void judge_message(struct mr_engine *engine, struct mr_txn *txn)
+{
+	struct merger merger = { 0 };
+
+	for (struct mr_recipient *r = txn->recipients; r != NULL; r = r->next) {
+		struct mr_decision decision = { .verdict = r->verdict };
+
+		if (r->accepted)
+			decision = judge(engine, txn, r, MR_STAGE_EOM);
+		if (r->accepted || txn->session->local)
+			merge(&merger, &decision, r);
+		if (decision.verdict.action > r->verdict.action)
+			r->verdict = decision.verdict;
+	}
+	txn->verdict = conclude(engine, txn, &merger);
+	if (txn->verdict.action < MR_DEFER) {
+		atomic_fetch_add_explicit(
+			&engine->accepted, 1, memory_order_relaxed);
+		return;
+	}
+	for (struct mr_recipient *r = txn->recipients; r != NULL; r = r->next)
+		if (r->accepted || txn->session->local)
+			r->verdict = txn->verdict;
+}
+
+const struct mr_verdict *mr_engine_step(
+	struct mr_engine *engine, struct mr_txn *txn, enum mr_stage stage)
+{
+	switch (stage) {
+	case MR_STAGE_MAIL:
+		txn->verdict = (struct mr_verdict){ 0 };
+		if (txn->policy->refuse_largest)
+			txn->verdict = judge(engine, txn, NULL, stage).verdict;
+		break;
+	case MR_STAGE_RCPT:
+		judge_recipient(engine, txn);
+		break;
+	case MR_STAGE_EOM:
+		judge_message(engine, txn);
+		break;
+	case MR_STAGES:
+		abort();
+	}
+	return &txn->verdict;
+}
+
+/* --- afterwards ------------------------------------------------------------- */
+
+const struct mr_verdict *mr_txn_summary(const struct mr_txn *txn)
+{
+	const struct mr_verdict *refused = NULL, *taken = NULL;
+
+	if (txn->recipients == NULL)
+		return &txn->verdict;
+	for (const struct mr_recipient *r = txn->recipients; r != NULL;
+		r = r->next) {
+		if (r->verdict.action < MR_DEFER) {
+			if (taken == NULL || r->verdict.action > taken->action)
+				taken = &r->verdict;
+		} else if (refused == NULL ||
+			r->verdict.action < refused->action) {
+			refused = &r->verdict;
+		}
+	}
+	return taken != NULL ? taken : refused;
+}
+
+static bool is_accepted(const struct mr_txn *txn, const char *given)
+{
+	for (const struct mr_recipient *r = txn->recipients; r != NULL;
+		r = r->next)
+		if (r->given == given)
+			return r->verdict.action < MR_DEFER;
+	return true;
+}
+
+/* Is this the first trace of its kind? */
+static bool is_news(const struct mr_txn *txn, const struct mr_trace *trace)
+{
+	for (const struct mr_trace *t = txn->trace; t != trace; t = t->next)
+		if (t->action == MR_TAG && t->check == trace->check &&
+			t->outcome == trace->outcome &&
+			is_accepted(txn, t->recipient))
+			return false;
+	return true;
+}
+
+const char *mr_txn_tag(const struct mr_txn *txn)
+{
+	const char *tag = NULL;
+
+	for (const struct mr_trace *t = txn->trace; t != NULL; t = t->next) {
+		if (t->action != MR_TAG || !is_accepted(txn, t->recipient) ||
+			!is_news(txn, t))
+			continue;
+		tag = mr_arena_printf(txn->arena, "%s%s%s.%s",
+			tag == NULL ? "" : tag, tag == NULL ? "" : ", ",
+			t->check, t->outcome == NULL ? "unsure" : t->outcome);
+	}
+	if (tag == NULL)
+		return NULL;
+	return mr_arena_printf(txn->arena, "%s; id=%s", tag, txn->id);
+}
+
+void mr_engine_counts(struct mr_engine *engine,
+	void (*seen)(void *context, const char *name, uint64_t count),
+	void *context)
+{
+	char name[128];
+	unsigned long n = atomic_load(&engine->accepted);
+
+	if (n > 0)
+		seen(context, "accept", n);
+	for (size_t c = 0; mr_checks[c] != NULL; c++)
+		for (int o = 0; o < COUNTED; o++)
+			for (int a = 0; a < ACTIONS; a++) {
+				n = atomic_load(&engine->counts[c].of[o][a]);
+				if (n == 0)
+					continue;
+				snprintf(name, sizeof(name), "%s.%s.%s",
+					mr_action_name((enum mr_action)a),
+					mr_checks[c]->name,
+					o == UNSURE ? "unsure"
+						    : mr_checks[c]
+							      ->outcomes[o]
+							      .name);
+				seen(context, name, n);
+			}
+}

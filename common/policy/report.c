@@ -1,0 +1,96 @@
+/* report - see report.h. */
+/* SPDX-License-Identifier: ISC */
+#include "common/policy/report.h"
+#include "common/base/arena.h"
+#include "common/base/text.h"
+
+enum { SHOWN = 256 };
+
+static const char *shown(const struct mr_txn *txn, const char *text)
+{
+	return mr_text_printable(txn->arena, text, SHOWN);
+}
+
+/* NOQUEUE: reject: RCPT from name[address] */
+static char *head(
+	const struct mr_txn *txn, enum mr_stage stage, const char *action)
+{
+	const struct mr_session *s = txn->session;
+	const char *name = s->client_name;
+
+	if (name == NULL)
+		name = "unknown";
+	if (s->client.family == 0)
+		return mr_arena_printf(txn->arena, "%s: %s: %s from local",
+			txn->queue_id == NULL ? "NOQUEUE" : txn->queue_id,
+			action, mr_stage_smtp(stage));
+	return mr_arena_printf(txn->arena, "%s: %s: %s from %s[%s]",
+		txn->queue_id == NULL ? "NOQUEUE" : txn->queue_id, action,
+		mr_stage_smtp(stage), shown(txn, name),
+		mr_ip_format(txn->arena, &s->client));
+}
+
+static char *envelope(const struct mr_txn *txn, const char *recipient)
+{
+	const struct mr_session *s = txn->session;
+	char *text = mr_arena_printf(
+		txn->arena, "from=<%s>", txn->sender_given);
+
+	if (recipient != NULL)
+		text = mr_arena_printf(
+			txn->arena, "%s to=<%s>", text, recipient);
+	if (s->helo != NULL)
+		text = mr_arena_printf(txn->arena, "%s helo=<%s>", text,
+			shown(txn, s->helo));
+	if (s->login != NULL)
+		text = mr_arena_printf(txn->arena, "%s sasl_username=%s", text,
+			shown(txn, s->login));
+	return text;
+}
+
+static char *tail(const struct mr_txn *txn, const char *rule,
+	const struct mr_place *at)
+{
+	return mr_arena_printf(txn->arena, "rule=%s at=%s id=%s", rule,
+		mr_place_format(txn->arena, at), txn->id);
+}
+
+static char *report_accepted(const struct mr_txn *txn, enum mr_stage stage)
+{
+	const struct mr_recipient *first = NULL;
+	unsigned n = 0;
+
+	for (const struct mr_recipient *r = txn->recipients; r != NULL;
+		r = r->next)
+		if (r->accepted) {
+			first = first == NULL ? r : first;
+			n++;
+		}
+	return mr_arena_printf(txn->arena, "%s; %s size=%llu nrcpt=%u id=%s",
+		head(txn, stage, "accept"),
+		envelope(txn, first == NULL ? NULL : first->given),
+		(unsigned long long)txn->size, n, txn->id);
+}
+
+char *mr_report_line(const struct mr_txn *txn, enum mr_stage stage,
+	const struct mr_recipient *recipient, const struct mr_verdict *verdict)
+{
+	if (verdict->action < MR_DEFER)
+		return report_accepted(txn, stage);
+	return mr_arena_printf(txn->arena, "%s: %d %s %s; %s %s",
+		head(txn, stage, mr_action_name(verdict->action)),
+		verdict->code, verdict->enhanced, verdict->text,
+		envelope(txn, recipient == NULL ? NULL : recipient->given),
+		tail(txn, verdict->rule, &verdict->at));
+}
+
+char *mr_report_trace(const struct mr_txn *txn, const struct mr_trace *trace)
+{
+	const char *rule = mr_arena_printf(txn->arena, "%s.%s", trace->check,
+		trace->outcome == NULL ? "unsure" : trace->outcome);
+
+	return mr_arena_printf(txn->arena, "%s: %s; %s %s",
+		head(txn, trace->stage, mr_action_name(trace->action)),
+		trace->detail == NULL ? "" : trace->detail,
+		envelope(txn, trace->recipient), tail(txn, rule, &trace->at));
+}

@@ -1,0 +1,204 @@
+/* rule - see rule.h. */
+/* SPDX-License-Identifier: ISC */
+#include "common/policy/rule.h"
+#include "common/base/arena.h"
+#include "common/base/text.h"
+#include "common/policy/reply.h"
+
+#include <string.h>
+
+enum { DETAIL_LONGEST = 300 };
+
+const struct mr_settings *mr_question_settings(
+	const struct mr_question *question, const struct mr_section *section)
+{
+	const struct mr_recipient *recipient = question->recipient;
+	const struct mr_who *who = recipient == NULL ? &question->txn->login_who
+						     : &recipient->who;
+
+	return mr_config_get(question->policy->config, &who->chain, section,
+		NULL, question->txn->arena);
+}
+
+const struct mr_rule *mr_rule_load(
+	struct mr_question *question, const struct mr_check *check)
+{
+	question->rule = mr_question_settings(question, check->section);
+	question->settings = question->rule->values;
+	return question->settings;
+}
+
+static bool is_on(const struct mr_check *check, const struct mr_rule *rule)
+{
+	if (rule->action != MR_OFF)
+		return true;
+	for (int i = 0; check->outcomes[i].name != NULL; i++)
+		if (rule->outcome[i].action > MR_OFF)
+			return true;
+	return false;
+}
+
+static bool is_exempt(const struct mr_txn *txn, const struct mr_recipient *r)
+{
+	const struct mr_list *exempt = &txn->policy->global->exempt;
+	const char *const *patterns = exempt->items;
+
+	for (size_t i = 0; r != NULL && i < exempt->count; i++)
+		if (mr_address_pattern_match(patterns[i], r->address.plain))
+			return true;
+	return false;
+}
+
+/* Why the check is not asked here, or NULL. */
+static const char *find_waiver(
+	const struct mr_question *q, const struct mr_check *check)
+{
+	const struct mr_rule_exception *e;
+
+	if (check->about_sender && q->session->login != NULL)
+		return "the client logged in";
+	if (check->about_sender && q->txn->trusted)
+		return "the client is trusted";
+	if (check->about_sender && is_exempt(q->txn, q->recipient))
+		return "the recipient is exempt";
+	e = mr_policy_exception(q->txn, q->recipient, check);
+	if (e == NULL)
+		return NULL;
+	if (e->values->reason == NULL)
+		return mr_arena_printf(q->txn->arena, "exception %s", e->name);
+	return mr_arena_printf(q->txn->arena, "exception %s: %s", e->name,
+		e->values->reason);
+}
+
+static enum mr_action rule_action(const struct mr_question *q,
+	const struct mr_answer *answer, struct mr_place *at)
+{
+	const struct mr_rule *rule = q->settings;
+	size_t offset = offsetof(struct mr_rule, action);
+	int action = rule->action;
+
+	switch (answer->finding) {
+	case MR_SKIP:
+	case MR_CLEAR:
+		action = MR_OFF;
+		break;
+	case MR_UNSURE:
+		offset = offsetof(struct mr_rule, unsure);
+		action = rule->unsure;
+		break;
+	case MR_HIT:
+		if (rule->outcome[answer->outcome].action == MR_UNSET)
+			break;
+		offset = offsetof(struct mr_rule, outcome[0].action) +
+			sizeof(rule->outcome[0]) * (size_t)answer->outcome;
+		action = rule->outcome[answer->outcome].action;
+		break;
+	}
+	*at = mr_settings_place(q->rule, offset);
+	if (answer->at.file != NULL)
+		*at = answer->at;
+	return (enum mr_action)action;
+}
+
+static struct mr_code code_for(const struct mr_question *q,
+	const struct mr_check *check, const struct mr_answer *answer,
+	enum mr_action action)
+{
+	struct mr_code code = check->unsure;
+
+	if (action < MR_DEFER)
+		return (struct mr_code){ 0, NULL };
+	if (answer->finding == MR_HIT)
+		return action == MR_REJECT
+			? check->outcomes[answer->outcome].reject
+			: check->outcomes[answer->outcome].defer;
+	if (action == MR_REJECT) {
+		char *enhanced = mr_arena_strdup(q->txn->arena, code.enhanced);
+
+		enhanced[0] = '5';
+		code = (struct mr_code){ 550, enhanced };
+	}
+	return code;
+}
+
+struct mr_verdict mr_rule_verdict(const struct mr_question *question,
+	const struct mr_check *check, const struct mr_answer *answer,
+	enum mr_action action, struct mr_place at)
+{
+	const struct mr_rule *rule = question->settings;
+	bool hit = answer->finding == MR_HIT;
+	struct mr_code code = code_for(question, check, answer, action);
+	struct mr_verdict verdict = {
+		.action = action,
+		.code = code.code,
+		.enhanced = code.enhanced,
+		.at = at,
+	};
+
+	verdict.rule = mr_arena_printf(question->txn->arena, "%s.%s",
+		check->name,
+		hit ? check->outcomes[answer->outcome].name : "unsure");
+	if (code.code != 0)
+		verdict.text = mr_reply_text(question, answer,
+			hit ? rule->outcome[answer->outcome].text
+			    : rule->unsure_text);
+	return verdict;
+}
+
+static struct mr_trace *add_trace(
+	const struct mr_question *q, const struct mr_check *check)
+{
+	struct mr_trace *trace = MR_NEW(q->txn->arena, struct mr_trace);
+
+	trace->check = check->name;
+	trace->stage = q->stage;
+	if (q->recipient != NULL)
+		trace->recipient = q->recipient->given;
+	*q->txn->trace_last = trace;
+	q->txn->trace_last = &trace->next;
+	return trace;
+}
+
+static void decide(const struct mr_question *q, const struct mr_check *check,
+	const struct mr_answer *answer, struct mr_trace *trace,
+	struct mr_decision *decision)
+{
+	trace->action = rule_action(q, answer, &trace->at);
+	if (trace->action > MR_OBSERVE &&
+		q->policy->global->mode == MR_MODE_OBSERVE) {
+		trace->action = MR_OBSERVE;
+		trace->why = "mode = observe";
+	}
+	if (trace->action <= MR_OBSERVE ||
+		trace->action <= decision->verdict.action)
+		return;
+	decision->check = check;
+	decision->verdict =
+		mr_rule_verdict(q, check, answer, trace->action, trace->at);
+}
+
+const struct mr_trace *mr_rule_ask(struct mr_question *question,
+	const struct mr_check *check, struct mr_decision *decision)
+{
+	struct mr_answer answer = { 0 };
+	struct mr_trace *trace;
+
+	if (!is_on(check, mr_rule_load(question, check))) {
+		if (question->txn->every_rule)
+			add_trace(question, check)->why = "the check is off";
+		return NULL;
+	}
+	trace = add_trace(question, check);
+	trace->why = find_waiver(question, check);
+	if (trace->why != NULL)
+		return trace;
+	answer.finding = check->run(question, &answer);
+	trace->finding = answer.finding;
+	if (answer.detail != NULL)
+		trace->detail = mr_text_printable(question->txn->arena,
+			answer.detail, DETAIL_LONGEST);
+	if (answer.finding == MR_HIT)
+		trace->outcome = check->outcomes[answer.outcome].name;
+	decide(question, check, &answer, trace, decision);
+	return trace;
+}
