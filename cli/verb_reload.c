@@ -1,0 +1,95 @@
+/* verb_reload - `mailreeve reload`: makes a changed policy file count.  First
+ * it must be good; then its mailbox parts are published for Dovecot's plugin,
+ * and the milter is told. */
+/* SPDX-License-Identifier: ISC */
+#include "cli/cli.h"
+#include "cli/milter.h"
+#include "cli/published.h"
+#include "common/base/arena.h"
+
+#include <stdio.h>
+
+enum { KEY_STATE = 256 };
+
+static const struct mr_flag flags[] = {
+	MR_FLAG_CONFIG,
+	{ KEY_STATE, "state-dir", "DIR",
+		"where mailbox.conf is published\n"
+		"(default: " MAILREEVE_STATEDIR ")" },
+	{ .name = NULL },
+};
+
+static enum mr_exit tell_milter(
+	struct mr_cli *cli, const struct mr_policy *policy)
+{
+	struct mr_milter_answer answer;
+	struct mr_error error;
+
+	if (mr_milter_ask(policy->milter->control, "reload", cli->arena,
+		    &answer, &error) < 0) {
+		mr_cli_say(cli,
+			"the milter was not told: %s\n"
+			"If it is not running, it will read the policy when it "
+			"starts.",
+			error.text);
+		return MR_EXIT_LATER;
+	}
+	if (answer.refused != NULL) {
+		mr_cli_say(
+			cli, "the milter keeps its policy: %s", answer.refused);
+		return MR_EXIT_LATER;
+	}
+	printf("milter: reloaded; mails that began before keep the old "
+	       "policy\n");
+	return MR_EXIT_FINE;
+}
+
+static enum mr_exit reload(
+	struct mr_cli *cli, struct mr_policy *policy, const char *directory)
+{
+	struct mr_error error;
+	const char *path;
+
+	printf("%s: ok\n", cli->config);
+	if (mr_published_write(
+		    policy->config, directory, cli->arena, &path, &error) < 0) {
+		mr_cli_say(cli, "nothing was changed; cannot publish: %s",
+			error.text);
+		return MR_EXIT_LATER;
+	}
+	printf("%s: published for Dovecot\n", path);
+	return tell_milter(cli, policy);
+}
+
+static enum mr_exit run(struct mr_cli *cli)
+{
+	const char *value, *directory = MAILREEVE_STATEDIR;
+	struct mr_policy *policy;
+	enum mr_exit status;
+
+	while (mr_cli_next(cli, &value) != MR_CLI_END)
+		directory = value;
+	mr_cli_operand(cli, 0, 0);
+	policy = mr_cli_policy(cli);
+	if (policy == NULL) {
+		mr_cli_say(cli, "nothing was changed");
+		return MR_EXIT_USAGE;
+	}
+	status = reload(cli, policy, directory);
+	mr_policy_release(&policy);
+	return status;
+}
+
+const struct mr_verb mr_verb_reload = {
+	.name = "reload",
+	.summary = "make a changed policy file count",
+	.help = "Checks the policy file, publishes its mailbox parts for "
+		"Dovecot, "
+		"and tells the\n"
+		"milter to read it.  With a mistake in it nothing changes.\n"
+		"Exit status: 0 done, 2 mistakes, 75 the milter (or the "
+		"directory) could not be\n"
+		"reached; mailreeve says what was done.\n",
+	.flags = flags,
+	.run = run,
+};

@@ -1,0 +1,322 @@
+/* verb_show - `mailreeve show`: what applies to an address, and the line of the
+ * policy file that says so. */
+/* SPDX-License-Identifier: ISC */
+#include "cli/cli.h"
+#include "cli/columns.h"
+#include "cli/setting.h"
+#include "common/base/address.h"
+#include "common/base/arena.h"
+#include "common/base/text.h"
+#include "common/base/units.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { KEY_LISTENER = 256 };
+
+static const struct mr_flag flags[] = {
+	MR_FLAG_CONFIG,
+	{ KEY_LISTENER, "listener", "PORT",
+		"as on this port (or Postfix daemon_name)" },
+	{ .name = NULL },
+};
+
+struct shown {
+	struct mr_cli *cli;
+	struct mr_policy *policy;
+	const struct mr_chain *chain;
+	bool everybody; /* no ADDRESS: the sections of all rungs' own, too */
+	struct mr_columns *columns;
+};
+
+/* --- the address
+ * -------------------------------------------------------------- */
+
+static const char *join(struct mr_arena *arena, const char *const *words)
+{
+	const char *text = "";
+
+	for (; words != NULL && *words != NULL; words++)
+		text = mr_arena_printf(arena, "%s%s%s", text,
+			*text == '\0' ? "" : ", ", *words);
+	return text;
+}
+
+static const char *describe_mailbox(struct mr_arena *arena, const char *address,
+	const struct mr_recipient_answer *found)
+{
+	const char *via = found->via == NULL ? "alias" : found->via;
+	const char *first = found->mailboxes[0];
+
+	if (found->mailboxes[1] == NULL && strcmp(first, address) == 0)
+		return "a mailbox";
+	if (strcmp(via, "mailbox") == 0)
+		return mr_arena_printf(arena, "the mailbox %s", first);
+	return mr_arena_printf(
+		arena, "%s to %s", via, join(arena, found->mailboxes));
+}
+
+static const char *describe(struct mr_arena *arena, const char *address,
+	const struct mr_recipient_answer *found)
+{
+	const char *remotes = join(arena, found->remotes);
+	const char *dead = join(arena, found->dead), *text = "";
+
+	switch (found->kind) {
+	case MR_RECIPIENT_FOREIGN:
+		return "not in a hosted domain";
+	case MR_RECIPIENT_UNKNOWN:
+		return "unknown: its domain is hosted, but nobody is there";
+	case MR_RECIPIENT_MAILBOX:
+		text = describe_mailbox(arena, address, found);
+		break;
+	case MR_RECIPIENT_REMOTE:
+		text = "alias";
+		break;
+	}
+	if (*remotes != '\0')
+		text = mr_arena_printf(arena, "%s%s to %s on other hosts", text,
+			found->kind == MR_RECIPIENT_REMOTE ? "" : ", and",
+			remotes);
+	if (*dead != '\0')
+		text = mr_arena_printf(
+			arena, "%s, and to %s, who does not exist", text, dead);
+	return text;
+}
+
+static void add_recipient(struct shown *shown, struct mr_columns *head,
+	const struct mr_address *address)
+{
+	struct mr_arena *arena = shown->cli->arena;
+	struct mr_recipient_answer found = { 0 };
+	struct mr_error error;
+	struct mr_row *row;
+
+	if (shown->policy->maps.n_domains == 0)
+		return;
+	row = mr_columns_row(head);
+	row->cell[0] = "is";
+	switch (mr_recipient_find(&shown->policy->maps, address->text,
+		mr_cli_deadline(shown->policy->global->wait), arena, &found,
+		&error)) {
+	case MR_FOUND:
+	case MR_NOTFOUND:
+		row->cell[1] = describe(arena, address->text, &found);
+		break;
+	case MR_TEMPFAIL:
+		row->cell[1] = mr_arena_printf(
+			arena, "cannot tell now: %s", error.text);
+		row->style = MR_STYLE_BAD;
+		break;
+	}
+}
+
+static void add_scopes(
+	struct shown *shown, struct mr_columns *head, const struct mr_who *who)
+{
+	struct mr_arena *arena = shown->cli->arena;
+	const struct mr_scope *perhaps = who->perhaps.scope[MR_GROUP];
+
+	for (int rung = 0; rung < MR_GLOBAL; rung++) {
+		const struct mr_scope *scope = who->chain.scope[rung];
+		struct mr_row *row;
+
+		if (scope == NULL)
+			continue;
+		row = mr_columns_row(head);
+		row->cell[0] = mr_rung_text((enum mr_rung)rung);
+		row->cell[1] = mr_arena_printf(arena, "%s (%s)", scope->title,
+			mr_place_format(arena, &scope->at));
+	}
+	if (who->unsure && perhaps != NULL) {
+		struct mr_row *row = mr_columns_row(head);
+
+		row->cell[0] = "perhaps";
+		row->cell[1] = mr_arena_printf(arena,
+			"group %s, whose table cannot be read now; until then "
+			"the larger message.size counts",
+			perhaps->title);
+		row->style = MR_STYLE_BAD;
+	}
+}
+
+static const struct mr_chain *resolve(
+	struct shown *shown, const char *text, const struct mr_scope *listener)
+{
+	struct mr_cli *cli = shown->cli;
+	struct mr_who *who = MR_NEW(cli->arena, struct mr_who);
+	struct mr_columns *head = mr_columns_new(cli->arena, 2, "  ");
+	struct mr_address address;
+	struct mr_error error;
+
+	if (mr_address_parse(cli->arena, text, shown->policy->maps.delimiters,
+		    &address, &error) < 0)
+		mr_cli_misused(cli, "%s: %s", text, error.text);
+	if (*address.domain == '\0')
+		mr_cli_misused(cli,
+			"%s: an address is written like "
+			"somebody@example.net",
+			text);
+	mr_policy_who(shown->policy, address.plain, listener,
+		mr_cli_deadline(shown->policy->global->wait), cli->arena, who);
+	printf("%s%s%s\n", mr_style(MR_STYLE_HEAD, cli->colour), address.text,
+		mr_style(MR_STYLE_PLAIN, cli->colour));
+	add_recipient(shown, head, &address);
+	add_scopes(shown, head, who);
+	mr_columns_print(head, stdout, cli->colour);
+	putchar('\n');
+	return &who->chain;
+}
+
+/* --- the settings
+ * -------------------------------------------------------------- */
+
+/* Which rung of the chain: "group beta", "global", "default". */
+static const char *who_set(struct shown *shown, const struct mr_chain *chain,
+	const struct mr_settings *settings, size_t option)
+{
+	const struct mr_scope *scope = NULL;
+
+	if (settings->places[option].file == NULL)
+		return "default";
+	if (chain != NULL)
+		scope = chain->scope[settings->from[option]];
+	if (scope == NULL || *scope->title == '\0')
+		return mr_rung_text(settings->from[option]);
+	return mr_arena_printf(shown->cli->arena, "%s %s",
+		mr_rung_text(settings->from[option]), scope->title);
+}
+
+static void add_settings(struct shown *shown, const struct mr_chain *chain,
+	const struct mr_section *section, const char *title,
+	const char *shown_title)
+{
+	struct mr_arena *arena = shown->cli->arena;
+	const struct mr_settings *settings = mr_config_get(
+		shown->policy->config, chain, section, title, arena);
+
+	for (size_t i = 0; section->options[i].name != NULL; i++) {
+		struct mr_row *row = mr_columns_row(shown->columns);
+		bool set = settings->places[i].file != NULL;
+
+		row->cell[0] = mr_setting_text(
+			arena, section, shown_title, &section->options[i]);
+		row->cell[1] = mr_option_format(
+			arena, &section->options[i], settings->values);
+		row->cell[2] = who_set(shown, chain, settings, i);
+		row->cell[3] =
+			set ? mr_place_format(arena, &settings->places[i])
+			    : NULL;
+		row->style = set ? MR_STYLE_PLAIN : MR_STYLE_FAINT;
+	}
+}
+
+/* listener, group, domain, user: their own settings. */
+static void add_rung(struct shown *shown, const struct mr_section *section)
+{
+	const struct mr_scope *scope =
+		shown->everybody ? mr_config_scopes(shown->policy->config,
+					   (enum mr_rung)section->rung)
+				 : shown->chain->scope[section->rung];
+
+	for (; scope != NULL; scope = shown->everybody ? scope->next : NULL) {
+		struct mr_chain *own =
+			MR_NEW(shown->cli->arena, struct mr_chain);
+
+		own->scope[section->rung] = scope;
+		add_settings(shown, own, section, NULL, scope->title);
+	}
+}
+
+static void add_section(struct shown *shown, const struct mr_section *section)
+{
+	const char *const *titles;
+
+	if (section->rung != MR_UNSET) {
+		add_rung(shown, section);
+	} else if (section->title == NULL) {
+		add_settings(shown, shown->chain, section, NULL, NULL);
+	} else {
+		titles = mr_config_titles(shown->policy->config, shown->chain,
+			section, shown->cli->arena);
+		for (; *titles != NULL; titles++)
+			add_settings(
+				shown, shown->chain, section, *titles, *titles);
+	}
+}
+
+static const struct mr_scope *find_listener(
+	struct shown *shown, const char *text)
+{
+	const struct mr_scope *scope;
+	struct mr_error ignored;
+	int64_t port;
+
+	if (mr_number_parse(text, 1, 65535, &port, &ignored) == 0)
+		scope = mr_policy_listener(shown->policy, (unsigned)port, NULL);
+	else
+		scope = mr_policy_listener(shown->policy, 0, text);
+	if (scope == NULL)
+		mr_cli_say(shown->cli,
+			"the policy has no \"listener %s\"; the rules of the "
+			"other rungs hold there",
+			text);
+	return scope;
+}
+
+static void print(struct shown *shown, const char *address, const char *port)
+{
+	const struct mr_section *const *s =
+		mr_config_schema(shown->policy->config)->sections;
+	const struct mr_scope *listener =
+		port == NULL ? NULL : find_listener(shown, port);
+	struct mr_row *row;
+
+	if (address != NULL) {
+		shown->chain = resolve(shown, address, listener);
+	} else {
+		struct mr_chain *chain =
+			MR_NEW(shown->cli->arena, struct mr_chain);
+
+		chain->scope[MR_LISTENER] = listener;
+		shown->chain = chain;
+		shown->everybody = port == NULL;
+	}
+	shown->columns = mr_columns_new(shown->cli->arena, 4, "");
+	row = mr_columns_row(shown->columns);
+	*row = (struct mr_row){ { "setting", "value", "set by", "at" },
+		MR_STYLE_HEAD, row->next };
+	for (; *s != NULL; s++)
+		add_section(shown, *s);
+	mr_columns_print(shown->columns, stdout, shown->cli->colour);
+}
+
+static enum mr_exit run(struct mr_cli *cli)
+{
+	struct shown shown = { .cli = cli };
+	const char *value, *port = NULL;
+
+	while (mr_cli_next(cli, &value) != MR_CLI_END)
+		port = value;
+	mr_cli_operand(cli, 0, 1);
+	shown.policy = mr_cli_policy(cli);
+	if (shown.policy == NULL)
+		return MR_EXIT_USAGE;
+	print(&shown, mr_cli_operand(cli, 0, 1), port);
+	mr_policy_release(&shown.policy);
+	return MR_EXIT_FINE;
+}
+
+const struct mr_verb mr_verb_show = {
+	.name = "show",
+	.operands = "[ADDRESS]",
+	.summary = "what applies (to an address), and which line says so",
+	.help = "Shows every setting as it applies to ADDRESS (without one: to "
+		"everybody), with\n"
+		"its value, who set it (user, group, domain, listener, global "
+		"or the built-in\n"
+		"default) and the place in the policy file.  Columns are two "
+		"blanks or more apart.\n",
+	.flags = flags,
+	.run = run,
+};

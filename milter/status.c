@@ -1,0 +1,170 @@
+/* status - see status.h. */
+/* SPDX-License-Identifier: ISC */
+#include "milter/status.h"
+#include "common/base/arena.h"
+#include "common/base/text.h"
+#include "common/map/map.h"
+#include "common/policy/engine.h"
+#include "milter/supervisor.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How long status waits for one map that answers over a socket. */
+enum { PROBE_MS = 200 };
+
+/* One line of the answer; whatever it quotes stays on it. */
+__attribute__((format(printf, 4, 5))) static void say(struct mr_arena *arena,
+	FILE *out, const char *name, const char *format, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, format);
+	text = mr_arena_vprintf(arena, format, ap);
+	va_end(ap);
+	mr_text_clean(text, strlen(text));
+	fprintf(out, "%s=%s\n", name, text);
+}
+
+static void say_time(
+	struct mr_arena *arena, FILE *out, const char *name, time_t when)
+{
+	char text[64];
+	struct tm parts;
+
+	gmtime_r(&when, &parts);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+	say(arena, out, name, "%s", text);
+}
+
+static void say_mistakes(struct mr_arena *arena, FILE *out,
+	const struct mr_supervisor *supervisor)
+{
+	const struct mr_problem *p;
+
+	if (supervisor->broken == NULL)
+		return;
+	say(arena, out, "mistakes", "%zu", supervisor->problems.mistakes);
+	for (p = supervisor->problems.first; p != NULL; p = p->next)
+		if (p->severity == MR_MISTAKE)
+			say(arena, out, "mistake", "%s:%u:%u: %s", p->at.file,
+				p->at.line, p->at.column, p->message);
+}
+
+/* Ask for an address that cannot be there; only "could not find out" counts. */
+static void probe(struct mr_arena *arena, FILE *out, struct mr_map *map)
+{
+	struct mr_error error;
+	struct timespec now;
+	const char *value;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (mr_map_get(map, arena, "mailreeve-status@invalid",
+		    (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 +
+			    PROBE_MS,
+		    &value, &error) == MR_TEMPFAIL)
+		say(arena, out, "map_failing", "%s: %s", mr_map_reference(map),
+			error.text);
+}
+
+static void say_maps(
+	struct mr_arena *arena, FILE *out, const struct mr_policy *policy)
+{
+	const struct mr_recipient_maps *maps = &policy->maps;
+
+	for (size_t i = 0; i < maps->n_domains; i++)
+		probe(arena, out, maps->domains[i]);
+	for (size_t i = 0; i < maps->n_aliases; i++)
+		probe(arena, out, maps->aliases[i]);
+	for (size_t i = 0; i < maps->n_mailboxes; i++)
+		probe(arena, out, maps->mailboxes[i]);
+	for (const struct mr_group_maps *g = policy->groups;
+		g != NULL && g->scope != NULL; g++)
+		for (struct mr_map **m = g->members; *m != NULL; m++)
+			probe(arena, out, *m);
+}
+
+static void say_exceptions(
+	struct mr_arena *arena, FILE *out, const struct mr_policy *policy)
+{
+	time_t now = time(NULL);
+
+	for (const struct mr_rule_exception *e = policy->exceptions;
+		e != NULL && e->name != NULL; e++)
+		if (e->values->until != 0 && now >= e->values->until)
+			say(arena, out, "exception_expired", "%s at %s",
+				e->name, mr_place_format(arena, &e->at));
+}
+
+struct counting {
+	struct mr_arena *arena;
+	FILE *out;
+};
+
+static void say_count(void *context, const char *name, uint64_t count)
+{
+	struct counting *counting = context;
+
+	say(counting->arena, counting->out,
+		mr_arena_printf(counting->arena, "count.%s", name), "%" PRIu64,
+		count);
+}
+
+static void say_status(
+	struct mr_supervisor *s, struct mr_arena *arena, FILE *out)
+{
+	struct mr_policy *policy = mr_engine_policy(s->engine);
+
+	fputs("ok\n", out);
+	say(arena, out, "version", "%s", MAILREEVE_VERSION);
+	say(arena, out, "pid", "%ld", (long)getpid());
+	say(arena, out, "state", "%s", s->stopping ? "stopping" : "running");
+	say(arena, out, "mode", "%s",
+		policy->global->mode == MR_MODE_OBSERVE ? "observe"
+							: "enforce");
+	say_time(arena, out, "started", s->started);
+	say(arena, out, "policy", "%s", s->path);
+	say_time(arena, out, "loaded", s->loaded);
+	say_mistakes(arena, out, s);
+	say(arena, out, "sessions", "%u", atomic_load(&s->events.sessions));
+	say(arena, out, "transactions", "%u",
+		atomic_load(&s->events.transactions));
+	say_maps(arena, out, policy);
+	say_exceptions(arena, out, policy);
+	mr_engine_counts(
+		s->engine, say_count, &(struct counting){ arena, out });
+	mr_policy_release(&policy);
+}
+
+static void say_reload(
+	struct mr_supervisor *s, struct mr_arena *arena, uid_t peer, FILE *out)
+{
+	if (peer != 0 && peer != geteuid()) {
+		fputs("error=only root and the milter's own user may reload\n",
+			out);
+		return;
+	}
+	if (mr_supervisor_reload(s) == 0) {
+		fputs("ok\n", out);
+		return;
+	}
+	fputs("error=the policy has mistakes, the running one stays\n", out);
+	say_mistakes(arena, out, s);
+}
+
+void mr_status_answer(
+	void *context, const char *request, uid_t peer, FILE *answer)
+{
+	struct mr_arena *arena = mr_arena_new(4096);
+
+	if (strcmp(request, "status") == 0)
+		say_status(context, arena, answer);
+	else if (strcmp(request, "reload") == 0)
+		say_reload(context, arena, peer, answer);
+	else
+		fputs("error=ask for status or reload\n", answer);
+	mr_arena_free(&arena);
+}

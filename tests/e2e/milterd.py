@@ -1,0 +1,174 @@
+"""milterd - a mailreeve-milter of its own for a test, in a folder of its own
+SPDX-License-Identifier: ISC
+
+MAILREEVE_MILTER names another program than the installed one.  It runs as the
+user of the tests, logs to FOLDER/log, and what a sanitizer finds in it fails
+the test that stops it.
+"""
+import contextlib
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from world.logs import log_lines                                # noqa: E402
+from world.milter import MilterClient                           # noqa: E402
+
+PROGRAM = os.environ.get("MAILREEVE_MILTER", "/usr/sbin/mailreeve-milter")
+POLICY = """\
+hostname = mx.test.example
+maps {
+	domains = inline:{ net.example=x }
+	mailboxes = inline:{ ann@net.example=x, big@net.example=x }
+}
+message {
+	size = 1M
+}
+check helo {
+	action = reject
+}
+check recipient {
+	action = reject
+}
+user big@net.example {
+	message {
+		size = 2M
+	}
+}
+"""
+CLIENT = ("out.example.org", "198.51.100.7")
+FINDINGS = r"(Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtime error:"
+
+
+def wait_until(condition, what, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.005)
+
+
+def status_of(pid):
+    """The fields of /proc/PID/status; sizes in KB."""
+    with open(f"/proc/{pid}/status") as file:
+        pairs = (line.split(":", 1) for line in file)
+        return {name: value.split()[0] for name, value in pairs
+                if value.strip()}
+
+
+class Milter:
+    """policy: the text of the file; where: milter { socket }, unix by default;
+    args: of the program; command: in front of it; Popen's own options."""
+
+    def __init__(self, folder, policy=POLICY, where=None, args=(), command=(),
+                 user="root", control=None, ready=True, **popen):
+        self.folder = str(folder)
+        self.path = f"{folder}/mailreeve.conf"
+        self.where = where or f"unix:{folder}/milter"
+        self.control = control or f"{folder}/control"
+        self.log = f"{folder}/log"
+        self.user = user
+        self.process = None
+        self.write(policy)
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*command, PROGRAM, "-c", self.path, "--stderr", *args],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, **popen)
+        self.pid = self.process.pid
+        if ready:
+            self.wait_ready()
+
+    def wait_ready(self, seconds=20):
+        wait_until(lambda: self.process.poll() is not None or
+                   self.lines(r": version \S+ ready on "), "ready", seconds)
+        assert self.process.poll() is None, self.text()
+
+    def write(self, policy):
+        """The policy file, replaced as a whole, as an editor does."""
+        with open(self.path + ".new", "w") as file:
+            file.write(f"{policy}\nmilter {{\n\tsocket = {self.where}\n"
+                       f"\tcontrol = {self.control}\n"
+                       f"\tuser = {self.user}\n}}\n")
+        os.chmod(self.path + ".new", 0o644)
+        os.rename(self.path + ".new", self.path)
+
+    def text(self):
+        with open(self.log, errors="replace") as file:
+            return file.read()
+
+    def lines(self, pattern, timeout=0, count=1):
+        return log_lines(self.log, pattern, timeout=timeout, count=count)
+
+    def client(self, **how):
+        return MilterClient(self.where, **how)
+
+    def session(self, helo="out.example.org", client=CLIENT, **how):
+        """A client that has said connect and HELO, on port 25."""
+        m = self.client(**how)
+        m.connect(*client, macros={"{daemon_port}": "25",
+                                   "{daemon_name}": "smtpd"})
+        m.helo(helo)
+        return m
+
+    def ask(self, request=b"status\n", seconds=20):
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(seconds)
+            sock.connect(self.control)
+            sock.sendall(request)
+            return receive_all(sock).decode().splitlines()
+
+    def status(self):
+        lines = self.ask()
+        assert lines[0] == "ok", lines
+        return dict(line.split("=", 1) for line in lines[1:])
+
+    def reload(self, done=r"reloaded$|running policy stays"):
+        before = len(self.lines(done))
+        self.process.send_signal(signal.SIGUSR1)
+        self.lines(done, timeout=20, count=before + 1)
+
+    def sanitized(self):
+        """Sanitizers reserve terabytes of addresses."""
+        return int(status_of(self.pid)["VmSize"]) > 1 << 30
+
+    def stop(self, how=signal.SIGTERM, seconds=30):
+        """Its exit status; once more is fine."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        status = self.process.wait(seconds)
+        found = [line for line in self.text().splitlines()
+                 if re.search(FINDINGS, line)]
+        assert not found, self.text()
+        return status
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            assert self.stop() == 0, self.text()
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.kill()
+            self.process.wait(10)
+        print(self.text()[-5000:])
+
+
+def receive_all(sock):
+    octets = b""
+    with contextlib.suppress(ConnectionResetError):
+        while more := sock.recv(65536):
+            octets += more
+    return octets
+
+
+def packet(command, octets=b""):
+    return struct.pack("!I", len(octets) + 1) + command + octets
+
+
+def negotiation(steps=0x1fffff, actions=0x1ff):
+    return packet(b"O", struct.pack("!III", 6, actions, steps))

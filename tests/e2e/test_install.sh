@@ -1,0 +1,387 @@
+#!/bin/bash
+# test_install.sh - is the README's way onto a server, and off it again, true?
+# SPDX-License-Identifier: ISC
+# usage: test_install.sh [bookworm|trixie]
+#
+# In a clean Debian with real systemd, and its own Postfix and Dovecot in use:
+# runs the commands of README.md (until they are there: packaging/SERVER.md)
+# block by block, as they stand, and looks what mail does in between.
+set -eu
+src=$(dirname -- "$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")")
+[ -e /lab-script ] || exec "$src/tests/lab" systemd \
+	-r "${1:-bookworm}" -b "$src:/src:ro" "$src/tests/e2e/test_install.sh"
+
+tree=/root/mailreeve
+policy=/etc/mailreeve/mailreeve.conf
+rule=' (id '
+passed=0
+failed=0
+
+# --- saying how it went --------------------------------------------------------
+
+finish() {
+	local rc=$?
+
+	[ $rc = 0 ] || [ $failed -gt 0 ] || failed=1
+	if [ $failed -gt 0 ]; then
+		journalctl --no-pager -q -n 60 -u mailreeve-milter -t postfix \
+			-u 'postfix*' -u dovecot || :
+	fi
+	echo "$passed passed, $failed failed, 0 skipped"
+	[ $failed = 0 ] || exit 1
+}
+
+is() {
+	local what=$1
+
+	shift
+	if "$@"; then
+		passed=$((passed + 1))
+		echo "ok      $what"
+	else
+		failed=$((failed + 1))
+		echo "FAILED  $what"
+	fi
+}
+
+same() { is "$1" equal "$2" "$3"; }
+
+equal() {
+	[ "$1" = "$2" ] || {
+		printf '        got  %s\n        want %s\n' "$1" "$2"
+		return 1
+	}
+}
+
+fails() { ! "$@" 2>/dev/null; }
+
+# until_true SECONDS COMMAND...
+until_true() {
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+# --- mail ------------------------------------------------------------------------
+
+# smtp HELO RECIPIENT SUBJECT  an outside client; prints the reply that counts
+smtp() {
+	swaks --server 192.0.2.1 --local-interface 198.51.100.7 --helo "$1" \
+		--from sender@sender.example --to "$2" \
+		--header "Subject: $3" --timeout 20 2>&1 |
+		sed -n 's/^<\*\* //p; s/^<-  \(250 2.0.0 Ok: queued\).*/\1/p' |
+		head -n 1
+}
+
+in_mailbox() {
+	[ -n "$(doveadm search -u "$1" mailbox INBOX subject "$2")" ]
+}
+
+subject=0
+
+# arrives WHAT HELO RECIPIENT
+arrives() {
+	subject=$((subject + 1))
+	same "$1: accepted" "$(smtp "$2" "$3" test-$subject)" \
+		'250 2.0.0 Ok: queued'
+	is "$1: in the mailbox" until_true 20 in_mailbox "$3" test-$subject
+}
+
+# refused WHAT HELO RECIPIENT PATTERN
+refused() {
+	local reply
+
+	reply=$(smtp "$2" "$3" refused)
+	# shellcheck disable=SC2053 # a pattern
+	[[ $reply == $4 ]] || echo "        got  $reply"
+	# shellcheck disable=SC2053
+	is "$1" test "$([[ $reply == $4 ]] && echo yes)"
+}
+
+journal() {
+	journalctl --no-pager -q -o cat -u mailreeve-milter | grep -q -- "$1"
+}
+
+# --- a server that was there before ------------------------------------------------
+
+server() {
+	local pem
+
+	postconf -e myhostname=mx.lab.example mydestination=localhost \
+		virtual_mailbox_domains=lmdb:/etc/postfix/virtual_domains \
+		virtual_alias_maps=lmdb:/etc/postfix/virtual \
+		virtual_mailbox_maps=lmdb:/etc/postfix/virtual_mailboxes \
+		virtual_transport=lmtp:unix:private/dovecot-lmtp \
+		message_size_limit=20480000
+	printf '%s.example x\n' alpha beta gamma delta \
+		>/etc/postfix/virtual_domains
+	cp /tests/world/conf/virtual /etc/postfix/virtual
+	# carl has a mailbox for Postfix, and none for Dovecot: ours to refuse
+	{
+		sed 's/:.*/ x/' /tests/world/conf/users
+		echo carl@alpha.example x
+	} >/etc/postfix/virtual_mailboxes
+	postmap lmdb:/etc/postfix/virtual_domains lmdb:/etc/postfix/virtual \
+		lmdb:/etc/postfix/virtual_mailboxes
+	newaliases
+
+	groupadd -g 5000 vmail
+	useradd -u 5000 -g vmail -d /var/vmail vmail
+	install -d -o vmail -g vmail /var/vmail
+	install -m 640 -g dovecot /tests/world/conf/users /etc/dovecot/users
+	# all of the lab's configuration, but for its certificates
+	sed '/^# Not "required"/,/^$/d' \
+		/tests/world/conf/dovecot-"$(dovecot --version | cut -c 1-3)".conf \
+		>/etc/dovecot/local.conf
+	sed -i 's/^!include auth-system/#&/' /etc/dovecot/conf.d/10-auth.conf
+	sed -i 's/^ *auth_username_format/#&/' /etc/dovecot/conf.d/20-lmtp.conf
+	for pem in pem:certs/ssl-cert-snakeoil.pem \
+		key:private/ssl-cert-snakeoil.key; do
+		[ -e /etc/dovecot/private/dovecot.${pem%%:*} ] ||
+			ln -s /etc/ssl/${pem#*:} \
+				/etc/dovecot/private/dovecot.${pem%%:*}
+	done
+	[ -e /etc/ssl/certs/ssl-cert-snakeoil.pem ] ||
+		make-ssl-cert generate-default-snakeoil
+	systemctl start postfix # Debian 13 makes its directories now
+	systemctl start dovecot
+	until_true 20 test -S /var/spool/postfix/private/dovecot-lmtp
+	until_true 20 nc_25
+}
+
+nc_25() { { : >/dev/tcp/192.0.2.1/25; } 2>/dev/null; }
+
+# --- the README ----------------------------------------------------------------------
+
+# blocks SECTION  its commands, with a line ---- behind each block
+blocks() {
+	local file=$tree/README.md
+
+	grep -q "^## $1" "$file" || file=$tree/packaging/SERVER.md
+	awk -v section="## $1" '
+		/^## / { inside = $0 == section; next }
+		!inside { next }
+		/^```/ { fenced = !fenced; if (!fenced) print "----"; next }
+		fenced { print; next }
+		/^    / { sub(/^    /, ""); print; indented = 1; next }
+		indented { print "----"; indented = 0 }
+		END { if (indented) print "----" }' "$file"
+}
+
+# follow SECTION  runs its blocks; after each, `after_block' looks around
+follow() {
+	local block='' line
+
+	while IFS= read -r line <&3; do
+		if [ "$line" != ---- ]; then
+			block+=$line$'\n'
+			continue
+		fi
+		printf '%s' "    # ${block//$'\n'/$'\n    # '}" | sed '$d'
+		(cd $tree && bash -euo pipefail -c "$block" </dev/null \
+			>/tmp/block 2>&1) || {
+			cat /tmp/block
+			is "the block above" false
+			exit 1
+		}
+		after_block
+		block=''
+	done 3< <(blocks "$1")
+}
+
+# What an admin would do: first fill in the tables, later end the trial.
+editor() {
+	mkdir -p /usr/local/bin
+	cat >/usr/local/bin/editor <<-'END'
+		#!/bin/sh
+		if grep -q '^#maps {' "$1"; then
+			sed -i -e '/^#maps {/,/^#}/s/^#//' \
+				-e '/^#check recipient {/,/^#}/s/^#//' "$1"
+		else
+			sed -i '/^mode = observe/d' "$1"
+		fi
+	END
+	chmod 755 /usr/local/bin/editor
+}
+
+observed=no
+after_block() {
+	[ $observed = no ] && systemctl -q is-active mailreeve-milter &&
+		grep -q '^mode = observe' $policy || return 0
+	observed=yes
+	arrives 'mode = observe, a good mail' out.sender.example \
+		ann@alpha.example
+	arrives 'mode = observe, a bad HELO' nobody ann@alpha.example
+	is 'mode = observe: the log says what would have been' \
+		until_true 10 journal \
+		'observe: RCPT from .*helo=<nobody> rule=helo.not_qualified'
+}
+
+# --- what is looked at when it is installed ---------------------------------------------
+
+files() {
+	same 'the socket directory' \
+		"$(stat -c '%a %U:%G' /var/spool/postfix/mailreeve)" \
+		'2750 mailreeve:postfix'
+	same 'the socket' \
+		"$(stat -c '%a %U:%G' /var/spool/postfix/mailreeve/milter.sock)" \
+		'660 mailreeve:postfix'
+	same 'the control socket' \
+		"$(stat -c '%a %U:%G' /run/mailreeve/milter.control)" \
+		'660 mailreeve:mailreeve'
+	same 'the policy' "$(stat -c '%a %U:%G' $policy)" '640 root:mailreeve'
+	same 'the state directory' \
+		"$(stat -c '%a %U:%G' /var/lib/mailreeve)" \
+		'755 mailreeve:mailreeve'
+	same "Postfix's smtpd is chrooted" \
+		"$(postconf -M smtp/inet | awk '{ print $5 }')" y
+	is 'what Dovecot may read is published' \
+		test -s /var/lib/mailreeve/mailbox.conf
+	is 'manual pages' man_pages
+	cp $policy /tmp/policy
+	echo '# mine' >>$policy
+	$tree/packaging/install-policy $tree/packaging/examples/mailreeve.conf \
+		/etc/mailreeve >/dev/null
+	is "an admin's policy is not overwritten" grep -q '^# mine' $policy
+	cp /tmp/policy $policy
+}
+
+man_pages() {
+	local page
+
+	for page in man7/mailreeve.7 man8/mailreeve.8 man8/mailreeve-milter.8 \
+		man5/mailreeve.conf.5; do
+		[ -s /usr/share/man/$page ] || return 1
+	done
+}
+
+enforced() {
+	arrives 'a good mail' out.sender.example ann@alpha.example
+	refused 'a bad HELO' nobody ann@alpha.example \
+		"550 5.5.4 Your mail server introduces itself as \"nobody\"*$rule*"
+	refused 'a recipient that Dovecot does not know' out.sender.example \
+		carl@alpha.example \
+		"550 5.1.1 <carl@alpha.example> does not exist here*$rule*"
+	printf 'Subject: local-1\n\nhello\n' |
+		sendmail -f root@lab.example bob@beta.example
+	is 'sendmail(1): in the mailbox' until_true 20 in_mailbox \
+		bob@beta.example local-1
+	same 'every table answers' \
+		"$(mailreeve status | grep map_failing)" ''
+	same "Postfix's size limit is above the policy's 25M" \
+		"$(postconf -h message_size_limit)" 27262976
+	same 'Dovecot has its user database open for us' \
+		"$(stat -c '%a %G' /run/dovecot/auth-userdb)" '660 mailreeve'
+}
+
+security() {
+	local figure
+
+	figure=$(systemd-analyze security mailreeve-milter --no-pager |
+		sed -n 's/.*Overall exposure level[^:]*: \([0-9.]*\).*/\1/p')
+	echo "        systemd-analyze security: $figure"
+	is 'exposure of at most 1.2' awk "BEGIN { exit !($figure <= 1.2) }"
+	same 'no capability' "$(awk '/^Cap(Eff|Prm|Bnd)/ { print $2 }' \
+		/proc/"$(main_pid)"/status | sort -u)" 0000000000000000
+}
+
+main_pid() { systemctl show -P MainPID mailreeve-milter; }
+
+reloaded() {
+	local pid
+
+	pid=$(main_pid)
+	sed -i '/^check helo/,/^}/s/reject/defer/' $policy
+	is 'systemctl reload' systemctl reload mailreeve-milter
+	refused 'the new policy counts' nobody ann@alpha.example '451 4.5.4 *'
+	echo 'sise = 25M' >>$policy
+	is 'systemctl reload of a mistake fails' \
+		fails systemctl reload mailreeve-milter
+	is 'and the log says why' until_true 10 journal 'unknown setting "sise"'
+	refused 'the policy before it stays' nobody ann@alpha.example \
+		'451 4.5.4 *'
+	cp /tmp/policy $policy
+	systemctl reload mailreeve-milter
+	same 'it is the same process' "$(main_pid)" "$pid"
+}
+
+restarted() {
+	local pid
+
+	pid=$(main_pid)
+	systemctl restart mailreeve-milter
+	is 'systemctl restart' test "$(main_pid)" != "$pid"
+	arrives 'after a restart' out.sender.example ann@alpha.example
+	refused 'and our rule' nobody ann@alpha.example "550 5.5.4 *$rule*"
+	pid=$(main_pid)
+	kill -KILL "$pid"
+	is 'killed, it comes back' until_true 20 came_back "$pid"
+	refused 'with its rules' nobody ann@alpha.example "550 5.5.4 *$rule*"
+	echo 'sise = 25M' >>$policy
+	systemctl restart mailreeve-milter 2>/dev/null || :
+	same 'a mistake at the start: it does not start again and again' \
+		"$(systemctl show -P ActiveState mailreeve-milter)" failed
+	refused 'and mail waits' out.sender.example ann@alpha.example '451 4.7.1 *'
+	cp /tmp/policy $policy
+	systemctl start mailreeve-milter
+}
+
+came_back() {
+	systemctl -q is-active mailreeve-milter &&
+		[ "$(main_pid)" != "$1" ] && [ "$(main_pid)" != 0 ]
+}
+
+# As mailreeve-milter(8) says.
+socket_unit() {
+	systemctl stop mailreeve-milter
+	systemctl -q enable --now mailreeve-milter.socket 2>/dev/null
+	systemctl start mailreeve-milter
+	same "systemd's socket" \
+		"$(stat -c '%a %U:%G' /var/spool/postfix/mailreeve/milter.sock)" \
+		'660 mailreeve:postfix'
+	refused 'our rule, by it' nobody ann@alpha.example "550 5.5.4 *$rule*"
+	for _ in 1 2 3; do
+		systemctl restart --no-block mailreeve-milter
+		arrives 'while it restarts' out.sender.example ann@alpha.example
+	done
+	systemctl -q disable --now mailreeve-milter.socket mailreeve-milter \
+		2>/dev/null
+	systemctl -q enable --now mailreeve-milter 2>/dev/null
+}
+
+gone() {
+	arrives 'taken out, a good mail' out.sender.example ann@alpha.example
+	arrives 'taken out, a bad HELO' nobody ann@alpha.example
+	same 'message_size_limit is what it was' \
+		"$(postconf -h message_size_limit)" 20480000
+	same 'mailbox_size_limit is what it was' \
+		"$(postconf -h mailbox_size_limit)" 0
+	same 'Postfix knows no milter' "$(postconf -h smtpd_milters)" ''
+	same 'nothing is left' "$(find /etc /usr /var/lib /var/spool /run /lib \
+		-xdev -path /usr/local/bin -prune -o -iname '*mailreeve*' -print \
+		2>/dev/null)" ''
+	same 'nobody is left' "$(getent passwd mailreeve)" ''
+}
+
+trap finish EXIT
+mkdir $tree
+tar -cC /src --exclude=./.git --exclude='./build*' . | tar -xC $tree
+server
+arrives 'before' out.sender.example ann@alpha.example
+arrives 'before, a bad HELO' nobody ann@alpha.example
+editor
+follow 'Add it to your server'
+is 'the blocks led to a running milter' test $observed = yes
+files
+enforced
+security
+reloaded
+restarted
+socket_unit
+observed=yes
+follow 'Take it out again'
+gone
