@@ -142,6 +142,10 @@ class MilterClient:
     # --- the steps of a session -------------------------------------------
 
     def connect(self, name, address, macros=None, port=25000):
+        """Once a connection: libmilter leaves a second one without answer.
+
+        For the next session, as after XCLIENT, quit_new() comes before it.
+        """
         family = b"6" if ":" in address else b"4"
         return self.step("connect", "C", strings(name) + family +
                          struct.pack("!H", port) + strings(address), macros)
