@@ -134,7 +134,7 @@ static void show_line(struct mr_problems *problems, struct mr_problem *problem,
 		memcpy(shown + (end - start), "...", 3);
 }
 
-static char *vprint_clean(
+__attribute__((format(printf, 3, 0))) static char *vprint_clean(
 	struct mr_arena *arena, size_t longest, const char *format, va_list ap)
 {
 	char *text = mr_arena_vprintf(arena, format, ap);

@@ -5,6 +5,7 @@
 #include "common/config/scan.h"
 #include "common/config/value.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct publishing {
@@ -144,7 +145,7 @@ int mr_config_publish(
 		print_scope(&p, s);
 	print_sorted(&p);
 	if (fflush(out) != 0 || ferror(out))
-		return mr_error_set(
-			error, "cannot write the published copy: %m");
+		return mr_error_set(error,
+			"cannot write the published copy: %s", strerror(errno));
 	return 0;
 }

@@ -323,14 +323,18 @@ static void close_all(struct mr_reader *r)
 	r->too_deep = 0;
 	for (; r->depth > r->file->base; r->depth--) {
 		struct mr_node *section = r->levels[r->depth].section;
-		struct mr_problem *problem = mr_problem_add(r->problems,
-			MR_MISTAKE, section->at,
+		struct mr_problem *problem;
+
+		section->unclosed = true;
+		/* without a name: one whose line is a mistake already */
+		if (section->name[0] == '\0')
+			continue;
+		problem = mr_problem_add(r->problems, MR_MISTAKE, section->at,
 			"section " SHOWN " is opened here and never closed",
 			section->name);
 
 		mr_problem_hint(r->problems, problem, strlen(section->name),
 			"its \"}\" is missing");
-		section->unclosed = true;
 	}
 }
 

@@ -16,7 +16,7 @@
 
 /* Idle readers that are kept; more are made and thrown away. */
 enum { IDLE_READERS = 64 };
-/* How long opening waits for postmap(1), which may take seconds. */
+/* How long opening waits for a program that writes. */
 enum { OPEN_WAIT_MS = 1000 };
 
 /* An opened file, shared by those who ask it. */
@@ -119,8 +119,8 @@ static void note_gone(struct lmdb *map, const char *why)
 {
 	if (why != NULL && !map->gone)
 		mr_log(MR_LOG_WARNING,
-			"map=lmdb:%s: %s; the table opened before is still "
-			"used; run postmap again",
+			"map=lmdb:%s: %s; keeping what was opened before; run "
+			"postmap again",
 			map->path, why);
 	else if (why == NULL && map->gone)
 		mr_log(MR_LOG_INFO, "map=lmdb:%s: is back", map->path);

@@ -7,17 +7,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A table that is empty while this young has been created, not yet filled. */
+/* A file so young may not be complete: postmap(1) creates an empty table and
+ * fills it in one go at its end, other programs copy piece by piece. */
 enum { FRESH_S = 5 };
 
 struct mr_lmdb_file {
 	MDB_env *env;
 	MDB_dbi dbi;
-	size_t page_size;
+	_Atomic(off_t) size; /* the largest seen; LMDB never makes it less */
 	dev_t device;
 	ino_t inode;
 };
@@ -36,7 +38,7 @@ static int lock_for_reading(int fd, int64_t deadline_ms, struct mr_error *error)
 				error, "cannot be locked: %s", strerror(errno));
 		if (mr_clock_ms() >= deadline_ms)
 			return mr_error_set(error,
-				"is being rewritten and locked by postmap");
+				"is locked by a program that writes to it");
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < 20 * 1000 * 1000)
 			pause.tv_nsec *= 2;
@@ -65,7 +67,27 @@ static int open_for_reading(
 	return -1;
 }
 
-static int open_main_table(struct mr_lmdb_file *file)
+static bool is_fresh(const struct stat *st)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec >= st->st_mtim.tv_sec &&
+	       now.tv_sec - st->st_mtim.tv_sec < FRESH_S;
+}
+
+/* Pages at the end may be missing in a good table, if nothing uses them. */
+static bool may_be_incomplete(const struct mr_lmdb_file *file, size_t page_size,
+	const struct stat *st)
+{
+	MDB_envinfo info;
+
+	return mdb_env_info(file->env, &info) != 0 ||
+	       ((size_t)st->st_size / page_size <= info.me_last_pgno &&
+		       is_fresh(st));
+}
+
+static int open_main_table(struct mr_lmdb_file *file, const struct stat *st)
 {
 	MDB_stat stat;
 	MDB_txn *txn;
@@ -76,11 +98,12 @@ static int open_main_table(struct mr_lmdb_file *file)
 	rc = mdb_dbi_open(txn, NULL, 0, &file->dbi);
 	if (rc == 0)
 		rc = mdb_stat(txn, file->dbi, &stat);
+	if (rc == 0 && may_be_incomplete(file, stat.ms_psize, st))
+		rc = MDB_PAGE_NOTFOUND;
 	if (rc != 0) {
 		mdb_txn_abort(txn);
 		return rc;
 	}
-	file->page_size = stat.ms_psize;
 	/* Keeps the handle; there is nothing else to commit. */
 	return mdb_txn_commit(txn);
 }
@@ -94,10 +117,11 @@ static struct mr_lmdb_file *open_locked(
 
 	file->device = st->st_dev;
 	file->inode = st->st_ino;
+	atomic_init(&file->size, st->st_size);
 	if (rc == 0)
 		rc = mdb_env_open(file->env, path, flags, 0);
 	if (rc == 0)
-		rc = open_main_table(file);
+		rc = open_main_table(file, st);
 	if (rc != 0) {
 		mr_error_set(error, "%s: %s", path, mdb_strerror(rc));
 		mr_lmdb_file_free(&file);
@@ -116,7 +140,8 @@ struct mr_lmdb_file *mr_lmdb_file_open(
 		return NULL;
 	if (!S_ISREG(st.st_mode))
 		mr_error_set(error, "%s is not a regular file", path);
-	else if (lock_for_reading(fd, deadline_ms, error) == 0)
+	else if (lock_for_reading(fd, deadline_ms, error) == 0 &&
+		 fstat(fd, &st) == 0)
 		file = open_locked(path, &st, error);
 	close(fd);
 	return file;
@@ -170,17 +195,19 @@ void mr_lmdb_reader_free(struct mr_lmdb_reader **reader)
 /* Somebody who copies a table over ours in place takes no lock, and touching a
  * page behind the end of the file is SIGBUS: so look first. */
 static int see_whole_file(
-	const struct mr_lmdb_file *file, int fd, struct mr_error *error)
+	struct mr_lmdb_file *file, int fd, struct mr_error *error)
 {
-	const size_t page = file->page_size;
-	MDB_envinfo info;
+	off_t seen = atomic_load(&file->size);
 	struct stat st;
 
-	if (fstat(fd, &st) == 0 && (size_t)st.st_size >= 2 * page &&
-		mdb_env_info(file->env, &info) == 0 &&
-		(size_t)st.st_size / page > info.me_last_pgno)
-		return 0;
-	return mr_error_set(error, "is shorter than it should be");
+	if (fstat(fd, &st) < 0 || st.st_size < seen)
+		return mr_error_set(error,
+			"was cut short; put tables in place with postmap or "
+			"by renaming, not by copying");
+	while (st.st_size > seen &&
+		!atomic_compare_exchange_weak(&file->size, &seen, st.st_size))
+		continue;
+	return 0;
 }
 
 static int renew(const struct mr_lmdb_file *file, struct mr_lmdb_reader *reader)
@@ -211,16 +238,12 @@ static int find(MDB_txn *txn, MDB_dbi dbi, const char *key, MDB_val *value)
 static enum mr_lookup not_there(const struct mr_lmdb_file *file,
 	const struct mr_lmdb_reader *reader, struct mr_error *error)
 {
-	struct timespec now;
 	MDB_stat stat;
 	struct stat st;
 
 	if (mdb_stat(reader->txn, file->dbi, &stat) != 0 ||
-		stat.ms_entries > 0 || fstat(reader->fd, &st) < 0)
-		return MR_NOTFOUND;
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (now.tv_sec < st.st_mtim.tv_sec ||
-		now.tv_sec - st.st_mtim.tv_sec >= FRESH_S)
+		stat.ms_entries > 0 || fstat(reader->fd, &st) < 0 ||
+		!is_fresh(&st))
 		return MR_NOTFOUND;
 	mr_error_set(error, "is empty and was created just now");
 	return MR_TEMPFAIL;
@@ -253,7 +276,7 @@ static enum mr_lookup look_up(const struct mr_lmdb_file *file,
 	return answer;
 }
 
-enum mr_lookup mr_lmdb_file_get(const struct mr_lmdb_file *file,
+enum mr_lookup mr_lmdb_file_get(struct mr_lmdb_file *file,
 	struct mr_lmdb_reader *reader, struct mr_arena *arena, const char *key,
 	int64_t deadline_ms, const char **value_r, bool *usable_r,
 	bool *outgrown_r, struct mr_error *error)
@@ -264,7 +287,8 @@ enum mr_lookup mr_lmdb_file_get(const struct mr_lmdb_file *file,
 	*outgrown_r = false;
 	if (lock_for_reading(reader->fd, deadline_ms, error) < 0)
 		return MR_TEMPFAIL;
-	if (see_whole_file(file, reader->fd, error) == 0)
+	*outgrown_r = see_whole_file(file, reader->fd, error) < 0;
+	if (!*outgrown_r)
 		answer = look_up(file, reader, arena, key, value_r, usable_r,
 			outgrown_r, error);
 	unlock(reader->fd);

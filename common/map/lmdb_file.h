@@ -1,11 +1,14 @@
 /*
  * lmdb_file - one opened lmdb file and look-ups in it (known to lmdb.c only)
  *
- * postmap(1) rewrites a table in place under a POSIX write lock on the file
- * itself, so each look-up holds a read lock.  Ours are open-file-description
- * locks: they exclude POSIX locks and are excluded by them, but belong to one
- * descriptor.  POSIX locks belong to the process: the first thread to finish,
- * or to close any descriptor of the file, would drop them for all others.
+ * postmap(1) rewrites a table in place.  It takes a POSIX write lock on the
+ * file itself for an instant, until every look-up that began before has ended,
+ * and then overwrites pages that only older snapshots used.  So each look-up
+ * holds a read lock as long as it has a snapshot.  Ours are
+ * open-file-description locks: they exclude POSIX locks and are excluded by
+ * them, but belong to one descriptor.  POSIX locks belong to the process: the
+ * first thread to finish, or to close any descriptor of the file, would drop
+ * them for all others.
  */
 /* SPDX-License-Identifier: ISC */
 #ifndef MR_MAP_LMDB_FILE_H
@@ -40,9 +43,9 @@ struct mr_lmdb_reader *mr_lmdb_reader_new(const struct mr_lmdb_file *file,
 	const char *path, struct mr_error *error);
 void mr_lmdb_reader_free(struct mr_lmdb_reader **reader);
 
-/* *usable_r: may the reader be used again?  *outgrown_r: the table is larger
- * than its mapping, so open the file anew. */
-enum mr_lookup mr_lmdb_file_get(const struct mr_lmdb_file *file,
+/* *usable_r: may the reader be used again?  *outgrown_r: the table does not fit
+ * its mapping any more, so open the file anew. */
+enum mr_lookup mr_lmdb_file_get(struct mr_lmdb_file *file,
 	struct mr_lmdb_reader *reader, struct mr_arena *arena, const char *key,
 	int64_t deadline_ms, const char **value_r, bool *usable_r,
 	bool *outgrown_r, struct mr_error *error);

@@ -41,9 +41,9 @@ bool mr_map_names_users(const struct mr_map *map);
 
 /* One question, key as it is (the caller lower-cases; the empty key is not
  * found).  `deadline_ms` is a time on CLOCK_MONOTONIC in milliseconds; only
- * userdb waits, and lmdb while postmap holds its lock.  *value_r lives in
- * `arena`, and is "" where a table says nothing more than that a key
- * exists. */
+ * userdb waits, and lmdb for the moment in which postmap locks its table.
+ * *value_r lives in `arena`, and is "" where a table says nothing more than
+ * that a key exists. */
 enum mr_lookup mr_map_get(struct mr_map *map, struct mr_arena *arena,
 	const char *key, int64_t deadline_ms, const char **value_r,
 	struct mr_error *error);

@@ -115,14 +115,14 @@ static void test_precedence(void **state)
 		enum mr_rung size_from;
 	} cases[] = {
 		{ NULL, NULL, NULL, NULL, 1, 2, 80, 3, MR_GLOBAL },
-		{ NULL, NULL, NULL, "587", 2, 2, 1, 18, MR_LISTENER },
-		{ NULL, NULL, NULL, "smtps", 2, 2, 1, 18, MR_LISTENER },
-		{ NULL, NULL, "example.net", "587", 3, 2, 1, 24, MR_DOMAIN },
-		{ NULL, NULL, "other.example", NULL, 3, 2, 80, 24, MR_DOMAIN },
+		{ NULL, NULL, NULL, "587", 2, 2, 1, 19, MR_LISTENER },
+		{ NULL, NULL, NULL, "smtps", 2, 2, 1, 19, MR_LISTENER },
+		{ NULL, NULL, "example.net", "587", 3, 2, 1, 25, MR_DOMAIN },
+		{ NULL, NULL, "other.example", NULL, 3, 2, 80, 25, MR_DOMAIN },
 		{ NULL, NULL, "empty.example", NULL, 1, 2, 80, 3, MR_GLOBAL },
-		{ NULL, "beta", "example.net", "587", 4, 2, 1, 41, MR_GROUP },
-		{ NULL, "zeta", NULL, "587", 2, 2, 1, 18, MR_LISTENER },
-		{ "ceo@example.net", "beta", "example.net", "587", 4, 9, 1, 41,
+		{ NULL, "beta", "example.net", "587", 4, 2, 1, 42, MR_GROUP },
+		{ NULL, "zeta", NULL, "587", 2, 2, 1, 19, MR_LISTENER },
+		{ "ceo@example.net", "beta", "example.net", "587", 4, 9, 1, 42,
 			MR_GROUP },
 		{ "ceo@example.net", NULL, NULL, NULL, 1, 9, 80, 3, MR_GLOBAL },
 	};
@@ -252,7 +252,7 @@ static void test_each(void **state)
 
 	mr_config_each(f->config, &every_scalar, offsetof(struct every, size),
 		add_up, text);
-	expect_text("sizes", text, "4:1:3 3:2:18 3:2:18 2:3:24 2:3:24 1:4:41 ");
+	expect_text("sizes", text, "4:1:3 3:2:19 3:2:19 2:3:25 2:3:25 1:4:42 ");
 	expect_done();
 }
 

@@ -158,6 +158,8 @@ static void test_lmdb_broken_files(void **state)
 	expect(w, map, "a", "?");
 	assert_int_equal(truncate(path_of(w, "table.lmdb"), 0), 0);
 	expect(w, map, "a", "?");
+	postmap(w, "table", "a 2\n");
+	expect(w, map, "a", "2");
 	mr_map_free(&map);
 }
 
