@@ -14,8 +14,7 @@
 /* getopt's own keys must differ from letters and from those of the verbs. */
 enum { FLAGS = 40, KEY_HELP = 'h' };
 
-/* --- saying what is wrong ----------------------------------------------------
- */
+/* --- saying what is wrong ----------------------------------------------- */
 
 static void print_name(const struct mr_cli *cli)
 {
@@ -90,8 +89,7 @@ void mr_cli_no_such(const struct mr_cli *cli, const char *what,
 	give_up(cli);
 }
 
-/* --- options -----------------------------------------------------------------
- */
+/* --- options ------------------------------------------------------------ */
 
 static void flags_of(const struct mr_verb *verb, struct option *options,
 	char *letters, const char **words)
@@ -186,12 +184,11 @@ const char *mr_cli_operand(struct mr_cli *cli, int index, int most)
 		mr_cli_misused(cli, "\"%s\" is one operand too many",
 			cli->argv[cli->position + most]);
 	return cli->position + index < cli->argc
-		       ? cli->argv[cli->position + index]
-		       : NULL;
+	               ? cli->argv[cli->position + index]
+	               : NULL;
 }
 
-/* --- help --------------------------------------------------------------------
- */
+/* --- help --------------------------------------------------------------- */
 
 static void print_flag(const struct mr_flag *flag)
 {
@@ -232,8 +229,7 @@ void mr_cli_print_help(const struct mr_verb *verb)
 	print_flag(&(struct mr_flag){ KEY_HELP, "help", NULL, "this text" });
 }
 
-/* --- the policy --------------------------------------------------------------
- */
+/* --- the policy --------------------------------------------------------- */
 
 struct mr_policy *mr_cli_policy(struct mr_cli *cli)
 {

@@ -27,7 +27,7 @@ enum mr_exit {
 
 /* One option of a verb. */
 struct mr_flag {
-	int key;	   /* of mr_cli_next; a letter is the short option */
+	int key;           /* of mr_cli_next; a letter is the short option */
 	const char *name;  /* without the dashes; NULL ends a table */
 	const char *value; /* what help calls the value; NULL: takes none */
 	const char *help;  /* a line or more, each ending without a blank */
@@ -48,7 +48,7 @@ struct mr_cli {
 	char **argv;
 	int position; /* of the first operand, once mr_cli_next gave END */
 	const char *config; /* -c */
-	bool colour;	    /* may standard output be coloured? */
+	bool colour;        /* may standard output be coloured? */
 };
 
 struct mr_verb {

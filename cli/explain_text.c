@@ -70,8 +70,7 @@ static void print_recipients(
 	}
 }
 
-/* --- why
- * ------------------------------------------------------------------------- */
+/* --- why ---------------------------------------------------------------- */
 
 static const char *finding_text(
 	struct mr_arena *arena, const struct mr_trace *trace)

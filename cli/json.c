@@ -51,8 +51,7 @@ static void print(json_t *value)
 	json_decref(value);
 }
 
-/* --- explain
- * --------------------------------------------------------------------- */
+/* --- explain ------------------------------------------------------------ */
 
 static void put_verdict(json_t *object, const struct mr_verdict *verdict,
 	struct mr_arena *arena)
@@ -134,8 +133,7 @@ void mr_explain_print_json(
 	print(object);
 }
 
-/* --- status
- * ---------------------------------------------------------------------- */
+/* --- status ------------------------------------------------------------- */
 
 static json_t *guess(const char *text, size_t length)
 {

@@ -83,6 +83,7 @@ struct mr_setup_listener *mr_setup_listeners(const struct mr_setup *setup)
 		struct mr_chain chain = { .scope[MR_LISTENER] = scope };
 		struct mr_setup_listener *l =
 			MR_NEW(setup->arena, struct mr_setup_listener);
+		const struct mr_settings *settings;
 		struct mr_error ignored;
 		int64_t port;
 
@@ -90,9 +91,12 @@ struct mr_setup_listener *mr_setup_listeners(const struct mr_setup *setup)
 		if (mr_number_parse(scope->title, 1, 65535, &port, &ignored) ==
 			0)
 			l->port = (unsigned)port;
-		l->values = mr_config_get(setup->policy->config, &chain,
-			&mr_section_listener, NULL, setup->arena)
-				    ->values;
+		settings = mr_config_get(setup->policy->config, &chain,
+			&mr_section_listener, NULL, setup->arena);
+		l->values = settings->values;
+		l->says_auth = mr_settings_place(settings,
+				       offsetof(struct mr_listener, auth))
+		                       .file != NULL;
 		*last = l;
 		last = &l->next;
 	}

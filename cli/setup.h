@@ -31,8 +31,7 @@ struct mr_setup {
 void mr_setup_postfix(struct mr_setup *setup);
 void mr_setup_dovecot(struct mr_setup *setup);
 
-/* --- for those two -----------------------------------------------------------
- */
+/* --- for those two ------------------------------------------------------ */
 
 /* Lines for people, each behind "# "; nothing unless MR_SETUP_ALL.  Wrapped at
  * 78 columns; a line that begins with a blank is left as it is. */
@@ -47,6 +46,7 @@ struct mr_setup_listener {
 	unsigned port;
 	const char *title;
 	const struct mr_listener *values;
+	bool says_auth; /* is `auth` set, or only the default? */
 	struct mr_setup_listener *next;
 };
 struct mr_setup_listener *mr_setup_listeners(const struct mr_setup *setup);

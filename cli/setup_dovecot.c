@@ -22,15 +22,14 @@ static const struct {
 
 enum { CLOSABLE = sizeof(closable) / sizeof(closable[0]) };
 
-/* --- sockets
- * ----------------------------------------------------------------------- */
+/* --- sockets ------------------------------------------------------------ */
 
 /* The first userdb:PATH of the policy's tables, or NULL. */
 static const char *find_userdb(const struct mr_setup *setup)
 {
 	const struct mr_maps *maps = mr_config_get(setup->policy->config, NULL,
 		&mr_section_maps, NULL, setup->arena)
-					     ->values;
+	                                     ->values;
 	const struct mr_list *lists[] = { &maps->domains, &maps->aliases,
 		&maps->mailboxes };
 
@@ -53,7 +52,7 @@ static const char *milter_group(const struct mr_setup *setup)
 		user == NULL ? NULL : getgrgid(user->pw_gid);
 
 	return group == NULL ? "mailreeve"
-			     : mr_arena_strdup(setup->arena, group->gr_name);
+	                     : mr_arena_strdup(setup->arena, group->gr_name);
 }
 
 static void print_userdb(const struct mr_setup *setup)
@@ -108,8 +107,7 @@ static void print_postfix_sockets(const struct mr_setup *setup)
 			" }");
 }
 
-/* --- ports
- * -------------------------------------------------------------------------- */
+/* --- ports -------------------------------------------------------------- */
 
 static const struct mr_listener *find_listener(
 	const struct mr_setup_listener *listeners, unsigned port)
@@ -149,9 +147,7 @@ static void print_closed(
 			"995.");
 }
 
-/* --- TLS
- * -----------------------------------------------------------------------------
- */
+/* --- TLS ---------------------------------------------------------------- */
 
 /* Dovecot has one least version for all ports: the strictest that is asked for
  * would close the others, so it is the mildest. */
@@ -175,6 +171,23 @@ static enum mr_tls least_version(
 	return least;
 }
 
+/* Said in full: 2.4 refuses to start if ssl = required meets an earlier
+ * auth_allow_cleartext = yes. */
+static void print_cleartext(const struct mr_setup *setup, bool allowed)
+{
+	if (allowed)
+		mr_setup_explain(setup,
+			"The policy allows logins without TLS on 110 or 143; a "
+			"password then crosses the wire in the clear:");
+	else
+		mr_setup_explain(setup, "No login without TLS:");
+	printf("ssl = %s\n", allowed ? "yes" : "required");
+	if (mr_setup_is_at_least(setup, 2, 4))
+		printf("auth_allow_cleartext = %s\n", allowed ? "yes" : "no");
+	else
+		printf("disable_plaintext_auth = %s\n", allowed ? "no" : "yes");
+}
+
 static void print_tls(
 	struct mr_setup *setup, const struct mr_setup_listener *listeners)
 {
@@ -187,18 +200,8 @@ static void print_tls(
 	bool known = pop3 != NULL || imap != NULL, differ, any;
 	enum mr_tls least = least_version(listeners, &differ, &any);
 
-	if (known && pop3_needs && imap_needs) {
-		mr_setup_explain(setup, "No login without TLS:");
-		printf("ssl = required\n");
-	} else if (known) {
-		mr_setup_explain(setup,
-			"The policy allows logins without TLS on 110 or 143; a "
-			"password then crosses the wire in the clear:");
-		printf("ssl = yes\n%s\n",
-			mr_setup_is_at_least(setup, 2, 4)
-				? "auth_allow_cleartext = yes"
-				: "disable_plaintext_auth = no");
-	}
+	if (known)
+		print_cleartext(setup, !pop3_needs || !imap_needs);
 	if (!any) {
 		mr_setup_explain(setup,
 			"The policy asks for no particular TLS version on "
@@ -216,7 +219,7 @@ static void print_full(const struct mr_setup *setup)
 {
 	const struct mr_mailbox *mailbox = mr_config_get(setup->policy->config,
 		NULL, &mr_section_mailbox, NULL, setup->arena)
-						   ->values;
+	                                           ->values;
 
 	mr_setup_explain(setup,
 		"Mail for a full mailbox (mailbox { full = %s }):",

@@ -136,7 +136,7 @@ void mr_setup_compare_maps(struct mr_setup *setup)
 {
 	const struct mr_maps *maps = mr_config_get(setup->policy->config, NULL,
 		&mr_section_maps, NULL, setup->arena)
-					     ->values;
+	                                     ->values;
 	int differences;
 
 	if (setup->postfix == NULL) {

@@ -12,8 +12,8 @@ enum { OPTIONS_MOST = 8 };
 
 struct service {
 	unsigned port;
-	const char *there;		   /* its line in master.cf, or NULL */
-	const char *name;		   /* as that line calls it */
+	const char *there;                 /* its line in master.cf, or NULL */
+	const char *name;                  /* as that line calls it */
 	const char *options[OPTIONS_MOST]; /* "name=value" */
 	size_t n_options;
 };
@@ -60,7 +60,7 @@ static const char *chroot_column(const struct mr_setup *setup)
 		line = line == NULL ? NULL : line + 1;
 	}
 	return line == NULL ? "-"
-			    : mr_arena_strndup(
+	                    : mr_arena_strndup(
 				      setup->arena, line, strcspn(line, " "));
 }
 
@@ -109,25 +109,41 @@ static void add_tls(struct mr_setup *setup, struct service *s,
 			protocols(setup, least));
 }
 
-static void describe(struct mr_setup *setup, struct service *s,
-	const struct mr_listener *listener)
+/* main.cf says smtpd_tls_auth_only = yes; on 25 that stays, as tls = no there
+ * is about other servers. */
+static void add_auth(struct mr_setup *setup, struct service *s,
+	const struct mr_setup_listener *listener)
 {
-	enum mr_auth auth = (enum mr_auth)listener->auth;
+	bool clear = listener->values->tls == MR_TLS_NONE && s->port != 465;
 
+	switch ((enum mr_auth)listener->values->auth) {
+	case MR_AUTH_REFUSE:
+		add_option(setup, s, "smtpd_sasl_auth_enable=no");
+		return;
+	case MR_AUTH_OPTIONAL:
+		if (s->port == 25 && !listener->says_auth)
+			return;
+		break;
+	case MR_AUTH_REQUIRED:
+		break;
+	}
+	add_option(setup, s, "smtpd_sasl_auth_enable=yes");
+	if (s->port != 25)
+		add_option(setup, s, "smtpd_tls_auth_only=%s",
+			clear ? "no" : "yes");
+}
+
+static void describe(struct mr_setup *setup, struct service *s,
+	const struct mr_setup_listener *listener)
+{
 	s->there = find_service(setup, s->port, &s->name);
 	if (s->port != 25)
 		add_option(setup, s, "syslog_name=postfix/%u", s->port);
-	add_tls(setup, s, listener);
-	if (auth == MR_AUTH_REFUSE)
-		add_option(setup, s, "smtpd_sasl_auth_enable=no");
-	else if (auth == MR_AUTH_REQUIRED || s->port != 25)
-		add_option(setup, s, "smtpd_sasl_auth_enable=yes");
-	if (auth == MR_AUTH_REQUIRED && listener->tls != MR_TLS_NONE)
-		add_option(setup, s, "smtpd_tls_auth_only=yes");
+	add_tls(setup, s, listener->values);
+	add_auth(setup, s, listener);
 }
 
-/* --- printing
- * --------------------------------------------------------------------- */
+/* --- printing ----------------------------------------------------------- */
 
 static void print_new(struct mr_setup *setup, const struct service *s)
 {
@@ -148,6 +164,22 @@ static void print_new(struct mr_setup *setup, const struct service *s)
 		printf("  -o %s\n", s->options[i]);
 }
 
+/* Does the line of master.cf say so, or main.cf where the line is silent? */
+static bool is_so(const struct mr_setup *setup, const struct service *s,
+	const char *option)
+{
+	size_t length = strcspn(option, "=");
+	const char *name = mr_arena_strndup(setup->arena, option, length);
+	const char *main_cf = mr_postfix_get(setup->postfix, name);
+
+	if (strstr(s->there, mr_arena_printf(setup->arena, "-o %s=", name)) !=
+		NULL)
+		return strstr(s->there, mr_arena_printf(setup->arena, "-o %s",
+						option)) != NULL;
+	return strcmp(name, "syslog_name") == 0 ||
+	       (main_cf != NULL && strcmp(main_cf, option + length + 1) == 0);
+}
+
 /* A second service on the same port would keep Postfix from starting, so this
  * one gets options. */
 static void print_change(struct mr_setup *setup, const struct service *s)
@@ -155,11 +187,7 @@ static void print_change(struct mr_setup *setup, const struct service *s)
 	bool said = false;
 
 	for (size_t i = 0; i < s->n_options; i++) {
-		const char *option =
-			mr_arena_printf(setup->arena, "-o %s", s->options[i]);
-
-		if (strstr(s->there, option) != NULL ||
-			strncmp(s->options[i], "syslog_name", 11) == 0)
+		if (is_so(setup, s, s->options[i]))
 			continue;
 		if (!said)
 			mr_setup_explain(setup,
@@ -214,7 +242,14 @@ static void print_listener(
 			listener->title, listener->title);
 		return;
 	}
-	describe(setup, &s, listener->values);
+	describe(setup, &s, listener);
+	if (listener->values->auth != MR_AUTH_REFUSE && s.port != 25 &&
+		s.port != 465 && listener->values->login &&
+		listener->values->tls == MR_TLS_NONE)
+		mr_setup_explain(setup,
+			"Port %u allows logins without TLS (tls = no): the "
+			"password then crosses the wire in the clear.",
+			s.port);
 	if (!listener->values->login && listener->port != 25)
 		print_closed(setup, &s);
 	else if (s.there != NULL)

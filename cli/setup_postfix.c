@@ -18,7 +18,7 @@
 static const char *value_of(const struct mr_setup *setup, const char *name)
 {
 	return setup->postfix == NULL ? NULL
-				      : mr_postfix_get(setup->postfix, name);
+	                              : mr_postfix_get(setup->postfix, name);
 }
 
 static void print_line(
@@ -33,8 +33,7 @@ static void print_line(
 		printf("%s = %s\n", name, value);
 }
 
-/* --- the milter
- * ----------------------------------------------------------------- */
+/* --- the milter --------------------------------------------------------- */
 
 /* libmilter writes PORT@HOST, Postfix HOST:PORT. */
 static const char *inet_endpoint(const struct mr_setup *setup, const char *rest)
@@ -170,8 +169,7 @@ static void print_milter(const struct mr_setup *setup)
 	print_line(setup, "milter_default_action", action);
 }
 
-/* --- sizes
- * ------------------------------------------------------------------------- */
+/* --- sizes -------------------------------------------------------------- */
 
 static uint64_t number(
 	const struct mr_setup *setup, const char *name, uint64_t otherwise)
@@ -262,8 +260,7 @@ static void print_sizes(const struct mr_setup *setup)
 	}
 }
 
-/* --- what only a person should decide
- * ------------------------------------------------ */
+/* --- what only a person should decide ----------------------------------- */
 
 static void print_delivery(const struct mr_setup *setup)
 {

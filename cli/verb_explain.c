@@ -70,8 +70,7 @@ struct told {
 	const char *name_note;
 };
 
-/* --- options
- * ------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------ */
 
 static uint64_t read_size(struct told *told, const char *flag, const char *text)
 {
@@ -217,8 +216,7 @@ static void read_options(struct told *told)
 		told->true_size = told->sized ? told->size : told->headers;
 }
 
-/* --- the client's name
- * ------------------------------------------------------------ */
+/* --- the client's name -------------------------------------------------- */
 
 /* As Postfix does: the first name of the address must have that address. */
 static void verify_name(struct told *told, struct mr_dns *dns, int64_t wait)
@@ -278,8 +276,7 @@ static int find_name(struct told *told, int64_t wait)
 	return 0;
 }
 
-/* --- the mail
- * ------------------------------------------------------------------- */
+/* --- the mail ----------------------------------------------------------- */
 
 static void play(
 	struct told *told, struct mr_engine *engine, struct mr_txn *txn)
@@ -326,7 +323,7 @@ static enum mr_exit explain(struct told *told, struct mr_policy *policy)
 	play(told, engine, txn);
 	explained.summary = mr_txn_summary(txn);
 	status = explained.summary->action < MR_DEFER ? MR_EXIT_FINE
-						      : MR_EXIT_NEGATIVE;
+	                                              : MR_EXIT_NEGATIVE;
 	if (status == MR_EXIT_FINE)
 		explained.tag = mr_txn_tag(txn);
 	if (told->json)

@@ -8,6 +8,8 @@
 #include "common/base/arena.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { KEY_STATE = 256 };
 
@@ -18,6 +20,32 @@ static const struct mr_flag flags[] = {
 		"(default: " MAILREEVE_STATEDIR ")" },
 	{ .name = NULL },
 };
+
+/* The file that the running milter reads, if that is another one; else NULL,
+ * also where nobody answers. */
+static const char *other_file(
+	struct mr_cli *cli, const struct mr_policy *policy)
+{
+	static const char name[] = "\npolicy=";
+	char *ours = realpath(cli->config, NULL), *theirs;
+	struct mr_milter_answer answer;
+	struct mr_error ignored;
+	const char *file = NULL;
+
+	if (mr_milter_ask(policy->milter->control, "status", cli->arena,
+		    &answer, &ignored) == 0)
+		file = strstr(answer.pairs, name);
+	if (file != NULL) {
+		file += sizeof(name) - 1;
+		file = mr_arena_strndup(cli->arena, file, strcspn(file, "\n"));
+		theirs = realpath(file, NULL);
+		if (ours == NULL || theirs == NULL || strcmp(ours, theirs) == 0)
+			file = NULL;
+		free(theirs);
+	}
+	free(ours);
+	return file;
+}
 
 static enum mr_exit tell_milter(
 	struct mr_cli *cli, const struct mr_policy *policy)
@@ -48,8 +76,15 @@ static enum mr_exit reload(
 	struct mr_cli *cli, struct mr_policy *policy, const char *directory)
 {
 	struct mr_error error;
-	const char *path;
+	const char *path, *other = other_file(cli, policy);
 
+	if (other != NULL) {
+		mr_cli_say(cli,
+			"nothing was changed: the running milter reads %s, not "
+			"%s\nStart it with -c %s, or reload without -c.",
+			other, cli->config, cli->config);
+		return MR_EXIT_USAGE;
+	}
 	printf("%s: ok\n", cli->config);
 	if (mr_published_write(
 		    policy->config, directory, cli->arena, &path, &error) < 0) {
@@ -83,13 +118,13 @@ static enum mr_exit run(struct mr_cli *cli)
 const struct mr_verb mr_verb_reload = {
 	.name = "reload",
 	.summary = "make a changed policy file count",
-	.help = "Checks the policy file, publishes its mailbox parts for "
-		"Dovecot, "
+	.help = "Checks the policy file, publishes its mailbox parts for Dovecot, "
 		"and tells the\n"
 		"milter to read it.  With a mistake in it nothing changes.\n"
-		"Exit status: 0 done, 2 mistakes, 75 the milter (or the "
-		"directory) could not be\n"
-		"reached; mailreeve says what was done.\n",
+		"Exit status: 0 done, 2 mistakes (or the milter reads another "
+		"file), 75 the milter\n"
+		"or the directory could not be reached; mailreeve says what was "
+		"done.\n",
 	.flags = flags,
 	.run = run,
 };

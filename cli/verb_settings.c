@@ -36,9 +36,9 @@ static void require_section(struct mr_cli *cli, const char *name)
 	for (size_t i = 0; *s != NULL && i < WORDS - 1; s++) {
 		if (is_called(*s, name, cli->arena))
 			return;
-		words[i++] = (*s)->kind != NULL	  ? (*s)->kind
-			     : (*s)->name == NULL ? "global"
-						  : (*s)->name;
+		words[i++] = (*s)->kind != NULL   ? (*s)->kind
+		             : (*s)->name == NULL ? "global"
+		                                  : (*s)->name;
 	}
 	mr_cli_no_such(cli, "section", name, words);
 }

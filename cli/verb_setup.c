@@ -140,8 +140,7 @@ static bool is_postfix(struct mr_setup *setup)
 	if (!postfix && setup->part != MR_SETUP_ALL &&
 		setup->part != MR_SETUP_CONF)
 		mr_cli_misused(setup->cli, "--main-cf and --master-cf are for "
-					   "postfix; dovecot has "
-					   "--conf");
+					   "postfix; dovecot has --conf");
 	return postfix;
 }
 
@@ -160,7 +159,7 @@ static enum mr_exit run(struct mr_cli *cli)
 		return MR_EXIT_USAGE;
 	setup.policy = policy;
 	status = postfix ? set_up_postfix(&setup, versions.postfix)
-			 : set_up_dovecot(&setup, versions.dovecot);
+	                 : set_up_dovecot(&setup, versions.dovecot);
 	mr_policy_release(&policy);
 	return status;
 }
@@ -174,7 +173,8 @@ const struct mr_verb mr_verb_setup = {
 		"explanations; it changes nothing.  With an option only the "
 		"lines, for a script:\n"
 		"\n"
-		"  mailreeve setup postfix --main-cf >>/etc/postfix/main.cf\n",
+		"  mailreeve setup postfix --main-cf | xargs -d '\\n' postconf "
+		"-e\n",
 	.flags = flags,
 	.run = run,
 };

@@ -29,8 +29,7 @@ struct shown {
 	struct mr_columns *columns;
 };
 
-/* --- the address
- * -------------------------------------------------------------- */
+/* --- the address -------------------------------------------------------- */
 
 static const char *join(struct mr_arena *arena, const char *const *words)
 {
@@ -168,8 +167,7 @@ static const struct mr_chain *resolve(
 	return &who->chain;
 }
 
-/* --- the settings
- * -------------------------------------------------------------- */
+/* --- the settings ------------------------------------------------------- */
 
 /* Which rung of the chain: "group beta", "global", "default". */
 static const char *who_set(struct shown *shown, const struct mr_chain *chain,

@@ -20,7 +20,7 @@ struct connection {
 	struct mr_session *session;
 	struct mr_policy *policy; /* held; fits the needs */
 	struct mr_mta_needs needs;
-	struct mr_txn *txn;	    /* NULL: no mail under way */
+	struct mr_txn *txn;         /* NULL: no mail under way */
 	struct mr_trace **unlogged; /* the part of its trace still to be told */
 	int forged; /* headers of the tag's name that came with the mail */
 };
@@ -77,14 +77,14 @@ static void on_close(void *context)
 	free(c);
 }
 
-/* Postfix's cleanup says 127.0.0.1 and "localhost" for sendmail(1), and has no
- * port of its own to tell. */
+/* Postfix's cleanup says 127.0.0.1 and "localhost" for sendmail(1), and 0 (or
+ * nothing) for the port, as it has none. */
 static bool is_local(const struct mr_ip *ip, const char *name, const char *port)
 {
 	struct mr_ip loopback;
 	struct mr_error ignored;
 
-	if (port != NULL && *port != '\0')
+	if (port != NULL && strtoul(port, NULL, 10) != 0)
 		return false;
 	if (ip->family == 0)
 		return true;

@@ -28,7 +28,7 @@ struct mr_engine;
 /* What all connections share; the `program` of the callbacks. */
 struct mr_events {
 	struct mr_engine *engine;
-	atomic_uint sessions;	      /* connections open */
+	atomic_uint sessions;         /* connections open */
 	atomic_uint transactions;     /* mails under way */
 	atomic_int_fast64_t spoke_ms; /* CLOCK_MONOTONIC of the last answer */
 };

@@ -38,9 +38,9 @@ struct mr_mta {
 static struct {
 	const struct mr_mta_callbacks *callbacks;
 	void *program;
-	int fd;	  /* libmilter's listening descriptor */
+	int fd;   /* libmilter's listening descriptor */
 	int idle; /* takes its place at the end; libmilter may still call
-		     accept(2) on it, woken by the socket that it replaces */
+	             accept(2) on it, woken by the socket that it replaces */
 } state;
 
 /*
@@ -136,8 +136,8 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 	if (needs.change_headers)
 		*actions_r |= (SMFIF_ADDHDRS | SMFIF_CHGHDRS) & actions;
 	*steps_r = SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_NOEOH |
-		   SMFIP_HDR_LEADSPC | SMFIP_NR_CONN | SMFIP_NR_HELO |
-		   SMFIP_NR_HDR | SMFIP_NR_BODY;
+	           SMFIP_HDR_LEADSPC | SMFIP_NR_CONN | SMFIP_NR_HELO |
+	           SMFIP_NR_HDR | SMFIP_NR_BODY;
 	if (!needs.headers)
 		*steps_r |= SMFIP_NOHDRS;
 	if (!needs.body)
@@ -236,7 +236,7 @@ static void list_listeners(bool listening[DESCRIPTORS])
 
 		listening[fd] = getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is,
 					&size) == 0 &&
-				is;
+		                is;
 	}
 }
 
@@ -378,6 +378,6 @@ int mr_mta_add_header(struct mr_mta *mta, const char *name, const char *value)
 int mr_mta_delete_header(struct mr_mta *mta, const char *name, int index)
 {
 	return smfi_chgheader(mta->ctx, (char *)name, index, NULL) == MI_SUCCESS
-		       ? 0
-		       : -1;
+	               ? 0
+	               : -1;
 }

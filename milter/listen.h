@@ -20,7 +20,7 @@
 #include <stdbool.h>
 
 struct mr_listen {
-	int fd;	     /* listening */
+	int fd;      /* listening */
 	bool passed; /* others may hold it, too: it is not ours to close down */
 	struct mr_socket file; /* of unix:PATH, to be removed at the end */
 };

@@ -50,8 +50,8 @@ static void set_path(struct options *options, const char *path)
 	int length;
 
 	if (*path != '/' && getcwd(here, sizeof(here)) == NULL)
-		fail(EXIT_USAGE, "cannot tell the current directory: "
-				 "give -c a path from /");
+		fail(EXIT_USAGE, "cannot tell the current directory: give -c a "
+				 "path from /");
 	length = snprintf(options->path, sizeof(options->path), "%s%s%s", here,
 		*here == '\0' ? "" : "/", path);
 	if (length < 0 || (size_t)length >= sizeof(options->path))

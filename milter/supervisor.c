@@ -181,7 +181,8 @@ static bool is_done(const struct mr_supervisor *s)
 	       now >= atomic_load(&s->events.spoke_ms) + WRITE_MS;
 }
 
-/* libmilter's threads still run, so nothing that they use is freed. */
+/* libmilter's threads still run, so nothing that they use is freed, and its
+ * atexit(3) handler, which destroys a mutex of theirs, is not called. */
 static _Noreturn void end(struct mr_supervisor *s, int status)
 {
 	unsigned open = atomic_load(&s->events.transactions);
@@ -194,7 +195,7 @@ static _Noreturn void end(struct mr_supervisor *s, int status)
 	mr_socket_remove(&s->listen.file);
 	mr_control_close(&s->control);
 	mr_log(MR_LOG_INFO, "stopped");
-	exit(status);
+	_exit(status);
 }
 
 /* --- the loop */

@@ -35,7 +35,7 @@ struct mr_supervisor {
 	time_t started, loaded;
 	struct mr_arena *broken;     /* NULL: the last reload was fine */
 	struct mr_problems problems; /* of the last reload, if broken */
-	int signals;		     /* signalfd(2) */
+	int signals;                 /* signalfd(2) */
 	int ended;   /* eventfd(2): the MTA's side could not go on */
 	int closing; /* once stopping: the old listening socket, or -1 */
 	bool stopping;

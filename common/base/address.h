@@ -18,9 +18,9 @@ struct mr_arena;
 enum { MR_ADDRESS_LONGEST = 320, MR_HOSTNAME_LONGEST = 255 };
 
 struct mr_address {
-	const char *text;   /* local@domain, lower case, no angle brackets, quotes
-	                       of the local part removed where they are not
-	                       needed; "" for the null sender <> */
+	const char *text; /* local@domain, lower case, no angle brackets, quotes
+	                     of the local part removed where they are not
+	                     needed; "" for the null sender <> */
 	const char *local;  /* before the last @ */
 	const char *domain; /* behind the last @; "" if there is none */
 	const char *detail; /* behind the delimiter, NULL if none */

@@ -26,7 +26,7 @@ struct mr_arena;
 struct mr_control;
 
 enum {
-	MR_CONTROL_LONGEST = 64 * 1024,	     /* octets of a request */
+	MR_CONTROL_LONGEST = 64 * 1024,      /* octets of a request */
 	MR_CONTROL_ANSWER = 4 * 1024 * 1024, /* octets that are taken of one */
 	MR_CONTROL_CLIENTS = 16,
 	MR_CONTROL_POLLS = MR_CONTROL_CLIENTS + 1,

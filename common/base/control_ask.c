@@ -55,8 +55,8 @@ static char *take(int fd, int64_t deadline_ms, struct mr_arena *arena)
 	while (got > 0 && length < MR_CONTROL_ANSWER) {
 		answer = mr_realloc(answer, length + 4096);
 		got = set_timeout(fd, deadline_ms) < 0
-			      ? -1
-			      : recv(fd, answer + length, 4096, 0);
+		              ? -1
+		              : recv(fd, answer + length, 4096, 0);
 		if (got > 0)
 			length += (size_t)got;
 	}

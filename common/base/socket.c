@@ -85,7 +85,7 @@ static int bind_and_listen(const char *path, const struct sockaddr_un *address,
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	mode_t mask = umask(0117);
 	int bound = fd < 0 ? -1
-			   : bind(fd, (const struct sockaddr *)address,
+	                   : bind(fd, (const struct sockaddr *)address,
 				     sizeof(*address));
 	int problem = errno;
 

@@ -16,7 +16,7 @@
 #include <sys/un.h>
 
 struct mr_socket {
-	int fd;	    /* listening, close-on-exec; the caller closes it */
+	int fd;     /* listening, close-on-exec; the caller closes it */
 	char *path; /* NULL: nothing to remove */
 	dev_t device;
 	ino_t inode;

@@ -23,7 +23,8 @@ char *mr_text_printable(
 	struct mr_arena *arena, const char *text, size_t longest);
 
 /* Makes `length` octets at `text` harmless in place, for people and logs: what
- * is neither printable ASCII nor printable UTF-8 becomes `?`, octet by octet. */
+ * is neither printable ASCII nor printable UTF-8 becomes `?`, octet by octet.
+ */
 void mr_text_clean(char *text, size_t length);
 
 /* The word nearest to `text` by edit distance, or NULL if none is near enough
@@ -34,7 +35,7 @@ const char *mr_text_nearest(const char *text, const char *const *words);
 bool mr_text_is_name(const char *text, size_t length);
 
 /* Does the glob `pattern` (only `*`, any run) match `text`, case ignored?
- * Linear in time for any pattern. */
+ * At worst both lengths multiplied in time, never more. */
 bool mr_text_glob(const char *pattern, const char *text);
 
 #endif

@@ -279,8 +279,8 @@ int mr_rate_parse(
 		return -1;
 	if (rate->seconds == 0)
 		return mr_error_set(error,
-			SHOWN " counts in no time at all; a good rate is "
-			      "5 / 10m",
+			SHOWN " counts in no time at all; a good rate is 5 / "
+			      "10m",
 			text);
 	rate->count = (uint64_t)count;
 	return 0;

@@ -43,7 +43,8 @@ char *mr_date_format(struct mr_arena *arena, time_t end);
 int mr_number_parse(const char *text, int64_t least, int64_t most,
 	int64_t *number, struct mr_error *error);
 /* 80% is 80; 0% to 100%. */
-int mr_percent_parse(const char *text, int64_t *percent, struct mr_error *error);
+int mr_percent_parse(
+	const char *text, int64_t *percent, struct mr_error *error);
 
 /* So many per so many seconds: `5 / 10m`. */
 struct mr_rate {

@@ -181,8 +181,8 @@ static const char *keep_title(struct mr_bind *bind, const struct mr_node *node,
 			section->title, TITLE_LONGEST);
 	else {
 		title = section->rung == MR_UNSET
-				? mr_arena_strdup(bind->config->arena, title)
-				: mr_text_lower(bind->config->arena, title);
+		                ? mr_arena_strdup(bind->config->arena, title)
+		                : mr_text_lower(bind->config->arena, title);
 		if (section->check_title == NULL ||
 			section->check_title(title, &error) == 0)
 			return title;

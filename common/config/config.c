@@ -195,5 +195,5 @@ const struct mr_scope *mr_config_scopes(
 	if (rung == MR_GLOBAL)
 		return &config->top->scope;
 	return config->scopes[rung] == NULL ? NULL
-					    : &config->scopes[rung]->scope;
+	                                    : &config->scopes[rung]->scope;
 }

@@ -55,12 +55,12 @@ const struct mr_scope *mr_config_scopes(
 /* A section's effective values for somebody. */
 struct mr_settings {
 	const struct mr_section *section;
-	const char *title;              /* of the instance, "" if there is one */
-	const void *values;             /* the section's struct, filled */
-	const struct mr_place *places;  /* one per option, in table order; file
-	                                   NULL: the default, or not set */
-	const enum mr_rung *from;       /* the rung that set it, per option;
-	                                   MR_GLOBAL for a default, too */
+	const char *title;             /* of the instance, "" if there is one */
+	const void *values;            /* the section's struct, filled */
+	const struct mr_place *places; /* one per option, in table order; file
+	                                  NULL: the default, or not set */
+	const enum mr_rung *from;      /* the rung that set it, per option;
+	                                  MR_GLOBAL for a default, too */
 };
 
 /* Always succeeds: defaults fill what nothing sets.  `chain` NULL: the top
@@ -102,7 +102,7 @@ char *mr_option_format(struct mr_arena *arena, const struct mr_option *option,
  * each beginning at a line's start, so that a reader can find one of 100,000
  * domains by bisection.  It parses with the same reader, and each setting says
  * in a comment where it came from. */
-int mr_config_publish(const struct mr_config *config, FILE *out,
-	struct mr_error *error);
+int mr_config_publish(
+	const struct mr_config *config, FILE *out, struct mr_error *error);
 
 #endif

@@ -176,7 +176,7 @@ struct mr_problem *mr_problem_add(struct mr_problems *problems,
 	enum mr_severity severity, struct mr_place at, const char *format, ...)
 {
 	size_t *count = severity == MR_MISTAKE ? &problems->mistakes
-					       : &problems->warnings;
+	                                       : &problems->warnings;
 	struct mr_source *source;
 	struct mr_problem *problem;
 	const char *message, *line;
@@ -238,9 +238,9 @@ static int compare_places(const void *a, const void *b)
 	int order = 0;
 
 	if (p->file != q->file)
-		order = p->file == NULL	  ? 1
-			: q->file == NULL ? -1
-					  : strcmp(p->file, q->file);
+		order = p->file == NULL   ? 1
+		        : q->file == NULL ? -1
+		                          : strcmp(p->file, q->file);
 	if (order != 0)
 		return order;
 	if (p->line != q->line)

@@ -23,7 +23,7 @@
 struct mr_arena;
 struct mr_problems;
 
-enum mr_type {         /* what the struct's member is; in lists, the items */
+enum mr_type {            /* what the struct's member is; in lists, the items */
 	MR_TYPE_BOOLEAN,  /* bool: yes | no */
 	MR_TYPE_NUMBER,   /* int64_t, between least and most */
 	MR_TYPE_PERCENT,  /* int64_t, 0 to 100 */
@@ -89,18 +89,19 @@ enum mr_rung {
 #define MR_EVERYWHERE ((1u << MR_RUNGS) - 1)
 
 struct mr_section {
-	const char *name;    /* "purge"; NULL for the top level */
-	const char *kind;    /* "helo" in `check helo {`: part of the name */
-	const char *title;   /* "FOLDER": a word for the titles that make
-	                        instances; NULL: there is one instance */
-	bool one_title;      /* exactly one title, not several */
-	int rung;            /* the section *is* such a rung (listener, group,
-	                        domain, user), else MR_UNSET */
-	unsigned where;      /* MR_IN(...) of the rungs it may stand in */
-	bool published;      /* part of the mailbox copy that Dovecot reads */
+	const char *name;  /* "purge"; NULL for the top level */
+	const char *kind;  /* "helo" in `check helo {`: part of the name */
+	const char *title; /* "FOLDER": a word for the titles that make
+	                      instances; NULL: there is one instance */
+	bool one_title;    /* exactly one title, not several */
+	int rung;          /* the section *is* such a rung (listener, group,
+	                      domain, user), else MR_UNSET */
+	unsigned where;    /* MR_IN(...) of the rungs it may stand in */
+	bool published;    /* part of the mailbox copy that Dovecot reads */
 	const struct mr_option *options;
-	size_t size;         /* of the struct that the options fill */
-	/* A title's own grammar (a port, a domain); NULL: any printable text. */
+	size_t size; /* of the struct that the options fill */
+	/* A title's own grammar (a port, a domain); NULL: any printable text.
+	 */
 	int (*check_title)(const char *title, struct mr_error *error);
 	/* Contradictions within one instance, told with the effective values;
 	 * adds its own problems.  NULL: none possible. */

@@ -19,22 +19,23 @@ static const char *const full_words[] = { "defer", "reject", NULL };
 
 static const struct mr_option global_options[] = {
 	{ "hostname", MR_TYPE_STRING, .offset = AT(mr_global, hostname),
-		.help = "The name of this mail server in replies and headers; by "
-			"default the system's host name." },
+		.help = "The name of this mail server in replies and headers; "
+			"by default the system's host name." },
 	{ "mode", MR_TYPE_ENUM, .offset = AT(mr_global, mode),
 		.initial = "enforce", .words = mode_words,
-		.help = "With observe nothing is refused, tagged or purged: what "
-			"would have happened is only logged and counted." },
+		.help = "With observe nothing is refused, tagged or purged: "
+			"what would have happened is only logged and "
+			"counted." },
 	{ "trusted", MR_TYPE_NETWORK, .list = true,
 		.offset = AT(mr_global, trusted),
 		.initial = "127.0.0.0/8 [::1]/128",
-		.help = "Clients that sender checks do not apply to: own networks, "
-			"webmail, an own backup MX." },
+		.help = "Clients that sender checks do not apply to: own "
+			"networks, webmail, an own backup MX." },
 	{ "exempt", MR_TYPE_PATTERN, .list = true,
 		.offset = AT(mr_global, exempt),
 		.initial = "postmaster@* abuse@*",
-		.help = "Recipients that sender checks do not apply to, so that a "
-			"wrongly refused sender can reach a person." },
+		.help = "Recipients that sender checks do not apply to, so "
+			"that a wrongly refused sender can reach a person." },
 	{ "tag_header", MR_TYPE_STRING, .offset = AT(mr_global, tag_header),
 		.initial = "X-Mailreeve",
 		.help = "The header that the action tag adds to a mail." },
@@ -85,8 +86,8 @@ static const struct mr_option maps_options[] = {
 			"virtual_mailbox_maps, or Dovecot's userdb." },
 	{ "recipient_delimiter", MR_TYPE_STRING,
 		.offset = AT(mr_maps, recipient_delimiter), .initial = "+",
-		.help = "What separates a user from a detail, as in Postfix; empty "
-			"for nothing." },
+		.help = "What separates a user from a detail, as in Postfix; "
+			"empty for nothing." },
 	{ NULL },
 };
 
@@ -102,8 +103,8 @@ const struct mr_section mr_section_maps = {
 static const struct mr_option message_options[] = {
 	{ "size", MR_TYPE_SIZE, .offset = AT(mr_message, size),
 		.initial = "unlimited",
-		.help = "The largest mail, in octets as sent (RFC 5322, with CRLF); "
-			"attached files may have about 1/1.37 of it." },
+		.help = "The largest mail, in octets as sent (RFC 5322, with "
+			"CRLF); attached files may have about 1/1.37 of it." },
 	{ NULL },
 };
 
@@ -125,13 +126,15 @@ static int check_listener(const char *title, struct mr_error *error)
 	if (mr_number_parse(title, 1, 65535, &port, &ignored) == 0)
 		return 0;
 	for (const char *p = title; *p != '\0'; p++)
-		if (!isalnum((unsigned char)*p) && strchr("._:-[]/", *p) == NULL)
+		if (!isalnum((unsigned char)*p) &&
+			strchr("._:-[]/", *p) == NULL)
 			return mr_error_set(error,
 				"a listener is a port (1 to 65535) or a "
 				"Postfix daemon_name");
 	if (isdigit((unsigned char)title[0]) &&
 		strspn(title, "0123456789") == strlen(title))
-		return mr_error_set(error, "a port is a number from 1 to 65535");
+		return mr_error_set(
+			error, "a port is a number from 1 to 65535");
 	return 0;
 }
 
@@ -141,12 +144,12 @@ static const struct mr_option listener_options[] = {
 		.help = "Whether clients must log in (required) or must not "
 			"(refuse) on this port." },
 	{ "tls", MR_TYPE_TLS, .offset = AT(mr_listener, tls), .initial = "no",
-		.help = "The least TLS version on this port: no, yes (any), TLSv1, "
-			"TLSv1.1, TLSv1.2 or TLSv1.3." },
+		.help = "The least TLS version on this port: no, yes (any), "
+			"TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3." },
 	{ "login", MR_TYPE_BOOLEAN, .offset = AT(mr_listener, login),
 		.initial = "yes",
-		.help = "With no, setup prints the lines that close this IMAP or "
-			"POP3 port." },
+		.help = "With no, setup prints the lines that close this IMAP "
+			"or POP3 port." },
 	{ NULL },
 };
 
@@ -195,7 +198,8 @@ const struct mr_section mr_section_group = {
 static int check_domain(const char *title, struct mr_error *error)
 {
 	if (mr_hostname_check(title) != MR_HOSTNAME_FINE)
-		return mr_error_set(error, "a domain is written like example.net");
+		return mr_error_set(
+			error, "a domain is written like example.net");
 	return 0;
 }
 
@@ -223,8 +227,8 @@ static int check_user(const char *title, struct mr_error *error)
 	const char *at = strrchr(title, '@');
 
 	if (at == NULL || at == title || at[1] == '\0')
-		return mr_error_set(error,
-			"a user is written like somebody@example.net");
+		return mr_error_set(
+			error, "a user is written like somebody@example.net");
 	return 0;
 }
 
@@ -250,18 +254,18 @@ static const struct mr_option exception_options[] = {
 		.offset = AT(mr_exception, client_name),
 		.help = "Names of clients as Postfix verified them; * matches "
 			"anything." },
-	{ "helo", MR_TYPE_STRING, .list = true, .offset = AT(mr_exception, helo),
+	{ "helo", MR_TYPE_STRING, .list = true,
+		.offset = AT(mr_exception, helo),
 		.help = "HELO names; anyone can say any." },
 	{ "sender", MR_TYPE_PATTERN, .list = true,
 		.offset = AT(mr_exception, sender),
 		.help = "Envelope senders; anyone can say any." },
 	{ "recipient", MR_TYPE_PATTERN, .list = true,
-		.offset = AT(mr_exception, recipient),
-		.help = "Recipients." },
+		.offset = AT(mr_exception, recipient), .help = "Recipients." },
 	{ "login", MR_TYPE_PATTERN, .list = true,
-		.offset = AT(mr_exception, login),
-		.help = "Logins." },
-	{ "skip", MR_TYPE_STRING, .list = true, .offset = AT(mr_exception, skip),
+		.offset = AT(mr_exception, login), .help = "Logins." },
+	{ "skip", MR_TYPE_STRING, .list = true,
+		.offset = AT(mr_exception, skip),
 		.help = "The checks that are not asked: their names, or all." },
 	{ "until", MR_TYPE_DATE, .offset = AT(mr_exception, until),
 		.help = "The last day on which the exception holds." },
@@ -302,15 +306,16 @@ static const struct mr_option milter_options[] = {
 	{ "socket", MR_TYPE_STRING, .offset = AT(mr_milter, socket),
 		.initial = "unix:/var/spool/postfix/mailreeve/milter.sock",
 		.help = "Where Postfix finds the milter: unix:PATH, "
-			"inet:PORT@ADDRESS, inet6:PORT@ADDRESS, or fd:NUMBER for a "
-			"passed socket." },
+			"inet:PORT@ADDRESS, inet6:PORT@ADDRESS, or fd:NUMBER "
+			"for a passed socket." },
 	{ "control", MR_TYPE_STRING, .offset = AT(mr_milter, control),
 		.initial = "/run/mailreeve/milter.control",
-		.help = "The socket that mailreeve status and reload talk to." },
+		.help = "The socket that mailreeve status and reload talk "
+			"to." },
 	{ "user", MR_TYPE_STRING, .offset = AT(mr_milter, user),
 		.initial = "mailreeve",
-		.help = "The system user that the milter becomes if root starts "
-			"it." },
+		.help = "The system user that the milter becomes if root "
+			"starts it." },
 	{ NULL },
 };
 
@@ -337,8 +342,8 @@ static const struct mr_option mailbox_options[] = {
 			"keeps trying) or reject (552 5.2.2)." },
 	{ "trash", MR_TYPE_SIZE, .offset = AT(mr_mailbox, trash),
 		.initial = "25M",
-		.help = "What a move to the Trash may exceed the quota by, so that "
-			"deleting works in a full mailbox." },
+		.help = "What a move to the Trash may exceed the quota by, so "
+			"that deleting works in a full mailbox." },
 	{ NULL },
 };
 
@@ -371,7 +376,8 @@ const struct mr_section mr_section_mailbox = {
 
 static const struct mr_option purge_options[] = {
 	{ "after", MR_TYPE_DURATION, .offset = AT(mr_purge, after),
-		.help = "How long a mail stays, from when it entered the folder." },
+		.help = "How long a mail stays, from when it entered the "
+			"folder." },
 	{ "keep_flagged", MR_TYPE_BOOLEAN, .offset = AT(mr_purge, keep_flagged),
 		.initial = "yes",
 		.help = "Whether flagged mail stays for good." },
@@ -400,8 +406,9 @@ const struct mr_section mr_section_purge = {
 	.options = purge_options,
 	.size = sizeof(struct mr_purge),
 	.validate = validate_purge,
-	.help = "When mail leaves a folder, by name, \\Special-Use or *; without "
-		"a rule it never does.  Published for the Dovecot plugin.",
+	.help = "When mail leaves a folder, by name, \\Special-Use or *; "
+		"without a rule it never does.  Published for the Dovecot "
+		"plugin.",
 };
 
 static const struct mr_option keep_options[] = {

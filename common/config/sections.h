@@ -53,12 +53,12 @@ struct mr_user {
 };
 
 struct mr_exception {
-	struct mr_list client;      /* struct mr_network */
-	struct mr_list client_name; /* globs of names */
-	struct mr_list helo;        /* globs of names */
+	struct mr_list client;                   /* struct mr_network */
+	struct mr_list client_name;              /* globs of names */
+	struct mr_list helo;                     /* globs of names */
 	struct mr_list sender, recipient, login; /* address patterns */
-	struct mr_list skip;        /* names of checks, or `all` */
-	time_t until;               /* 0: for good */
+	struct mr_list skip;                     /* names of checks, or `all` */
+	time_t until;                            /* 0: for good */
 	const char *reason;
 };
 
@@ -69,10 +69,11 @@ struct mr_milter {
 };
 
 struct mr_mailbox {
-	uint64_t quota; /* octets, MR_UNLIMITED */
+	uint64_t quota;      /* octets, MR_UNLIMITED */
 	struct mr_list warn; /* percentages, int64_t */
 	int full;            /* enum mr_full */
-	uint64_t trash; /* octets that a move to \Trash may exceed the quota by */
+	uint64_t trash; /* octets that a move to \Trash may exceed the quota by
+	                 */
 };
 
 struct mr_purge {

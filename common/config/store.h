@@ -33,7 +33,7 @@ struct mr_section_info {
 	const struct mr_section *section;
 	const char *name; /* for messages: "check helo", "the top level" */
 	unsigned options; /* how many */
-	void *initial;	  /* the struct with its defaults */
+	void *initial;    /* the struct with its defaults */
 	struct mr_binding *top; /* the first of this section at the top level */
 	struct mr_binding **top_last;
 };

@@ -125,7 +125,7 @@ void mr_suggest_kind(struct mr_bind *bind, const struct mr_node *node)
 			kinds[count++] = sections[i]->kind;
 	for (size_t i = 0; i < count; i++)
 		all = mr_arena_printf(bind->scratch, "%s%s%s", all,
-			i == 0		 ? ""
+			i == 0           ? ""
 			: i + 1 == count ? " or "
 					 : ", ",
 			kinds[i]);
@@ -162,7 +162,7 @@ static const char *list_places(
 			continue;
 		text = mr_arena_printf(bind->scratch, "%s%s%s", text,
 			text[0] == '\0' ? ""
-			: more		? ", "
+			: more          ? ", "
 					: " and ",
 			places[rung]);
 	}

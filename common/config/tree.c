@@ -141,7 +141,7 @@ static void read_setting(struct mr_reader *r, const char *name,
 	node->quoted =
 		value < value_end && mr_scan_quoted(value, end) == value_end;
 	node->value = node->quoted ? mr_scan_unquote(r->arena, value, value_end)
-				   : copy(r, value, value_end);
+	                           : copy(r, value, value_end);
 	add_node(r, node);
 }
 
@@ -249,8 +249,8 @@ static void read_section(struct mr_reader *r, const char *name,
 		return;
 	}
 	node->titles = titles.count > 0
-			       ? titles.texts
-			       : MR_NEW_ARRAY(r->arena, const char *, 1);
+	                       ? titles.texts
+	                       : MR_NEW_ARRAY(r->arena, const char *, 1);
 	node->columns = titles.columns;
 	open_section(r, name, node);
 }

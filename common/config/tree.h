@@ -6,7 +6,8 @@
  * blank; a value or title may stand in double quotes (\" and \\ inside), and
  * must where it would otherwise begin a comment or lose blanks; `!include GLOB`
  * and `!include_try GLOB` (nothing there is fine), relative to the including
- * file.  An inline:{ ... } map reference may hold blanks and braces, on one line.
+ * file.  An inline:{ ... } map reference may hold blanks and braces, on one
+ * line.
  *
  * Limits, each a clear mistake: lines of 64 KB, files of 64 MB in all, 8 nested
  * sections, 16 nested includes (a loop is named as such), NUL and other
@@ -50,8 +51,8 @@ struct mr_node {
  * messages; includes are refused there).  What could be read is returned even
  * if there were mistakes.  Nodes live in `arena`; the names of files and the
  * text itself belong to `problems`, which shows lines of it. */
-struct mr_node *mr_tree_read_file(struct mr_arena *arena, const char *path,
-	struct mr_problems *problems);
+struct mr_node *mr_tree_read_file(
+	struct mr_arena *arena, const char *path, struct mr_problems *problems);
 struct mr_node *mr_tree_read_text(struct mr_arena *arena, const char *name,
 	const char *text, size_t length, struct mr_problems *problems);
 

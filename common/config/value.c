@@ -11,7 +11,7 @@
 size_t mr_value_size(const struct mr_option *option)
 {
 	return option->list ? sizeof(struct mr_list)
-			    : mr_item_size(option->type);
+	                    : mr_item_size(option->type);
 }
 
 void mr_value_unset(const struct mr_option *option, void *value)
@@ -71,7 +71,7 @@ static const char *parse_list_item(struct mr_arena *arena,
 		return NULL;
 	}
 	return mr_item_parse(arena, option, text, value, flaw) < 0 ? NULL
-								   : behind;
+	                                                           : behind;
 }
 
 static size_t count_separators(const char *text)

@@ -211,8 +211,8 @@ static int transfer(struct question *question, int fd, short direction,
 {
 	while (length > 0) {
 		ssize_t moved = direction == POLLOUT
-					? send(fd, octets, length, MSG_NOSIGNAL)
-					: recv(fd, octets, length, 0);
+		                        ? send(fd, octets, length, MSG_NOSIGNAL)
+		                        : recv(fd, octets, length, 0);
 
 		if (moved > 0) {
 			octets += moved;

@@ -29,7 +29,7 @@ enum mr_dns_type {
 
 struct mr_dns_record {
 	const char *owner;
-	unsigned type;	    /* any; the rest is filled for the types above */
+	unsigned type;      /* any; the rest is filled for the types above */
 	struct mr_ip ip;    /* A, AAAA */
 	const char *target; /* CNAME, PTR; NULL if text cannot tell it */
 };
@@ -55,9 +55,9 @@ struct mr_dns_packet mr_dns_wire_question(struct mr_arena *arena, uint16_t id,
 
 enum mr_dns_reply {
 	MR_DNS_NOT_OURS,  /* not a packet, or not the answer to this question:
-			     go on waiting for that */
+	                     go on waiting for that */
 	MR_DNS_TRUNCATED, /* ask again over TCP */
-	MR_DNS_FAILED,	  /* SERVFAIL and so on; the error says which */
+	MR_DNS_FAILED,    /* SERVFAIL and so on; the error says which */
 	MR_DNS_ANSWERED,  /* NOERROR or NXDOMAIN */
 };
 enum mr_dns_reply mr_dns_wire_reply(struct mr_arena *arena,

@@ -298,7 +298,7 @@ static enum mr_lookup hosted(
 	const char *value;
 
 	return address->domain[0] == '\0' ? MR_NOTFOUND
-					  : ask_all(walk, walk->maps->domains,
+	                                  : ask_all(walk, walk->maps->domains,
 						    walk->maps->n_domains,
 						    address->domain, &value);
 }

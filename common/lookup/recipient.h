@@ -39,7 +39,7 @@ enum { MR_ALIAS_DEPTH = 1000, MR_ALIAS_TARGETS = 1000 };
 
 enum mr_recipient_kind {
 	MR_RECIPIENT_FOREIGN, /* not a hosted domain, or not an address: not
-				 ours to judge; all lists are empty */
+	                         ours to judge; all lists are empty */
 	MR_RECIPIENT_MAILBOX, /* leads to at least one mailbox of ours */
 	MR_RECIPIENT_REMOTE,  /* an alias that leads only to other hosts */
 	MR_RECIPIENT_UNKNOWN, /* hosted domain, but nobody there */
@@ -48,13 +48,13 @@ enum mr_recipient_kind {
 struct mr_recipient_answer {
 	enum mr_recipient_kind kind;
 	const char *const *mailboxes; /* final ones of ours, ends with NULL: as
-					 the table has them, for a userdb the
-					 user's own name */
+	                                 the table has them, for a userdb the
+	                                 user's own name */
 	const char *const *remotes;   /* final ones elsewhere, ends with NULL */
 	const char *const *dead;      /* targets that exist nowhere, or the
-					 address itself; ends with NULL */
+	                                 address itself; ends with NULL */
 	const char *via; /* "alias", "catch-all", "mailbox": how it was found;
-			    NULL if it was not */
+	                    NULL if it was not */
 };
 
 /* MR_FOUND fills the answer (also for UNKNOWN and FOREIGN); MR_TEMPFAIL: a

@@ -42,9 +42,9 @@ struct texthash {
 	pthread_mutex_t lock; /* guards what follows; never held over I/O */
 	struct mr_table *table;
 	struct mr_table *refused; /* what the file says since it shrank */
-	bool gone;		  /* the file cannot be read now */
-	bool looking;		  /* a thread is at the file; what follows
-				     belongs to it alone */
+	bool gone;                /* the file cannot be read now */
+	bool looking;             /* a thread is at the file; what follows
+	                             belongs to it alone */
 	int64_t next_look_ms, fresh_until_ms, next_reminder_ms;
 	struct mark mark;
 	bool hot;

@@ -8,9 +8,9 @@
 
 enum mr_userdb_reply {
 	MR_USERDB_GREETING, /* VERSION, SPID and what else comes first */
-	MR_USERDB_USER,	    /* *rest_r: name and fields, tab-separated */
+	MR_USERDB_USER,     /* *rest_r: name and fields, tab-separated */
 	MR_USERDB_NOTFOUND,
-	MR_USERDB_FAIL,	   /* *rest_r: its fields */
+	MR_USERDB_FAIL,    /* *rest_r: its fields */
 	MR_USERDB_GARBAGE, /* *rest_r: what is wrong with it */
 };
 

@@ -35,28 +35,33 @@ extern const char *const mr_action_words[];
 extern const char *const mr_unsure_words[];
 
 /* The rows that every check has: what to do on a hit, and when unsure. */
-#define MR_RULE_OPTIONS(hit, not_known, not_known_text)                        \
-	{ "action", MR_TYPE_ENUM, .offset = offsetof(struct mr_rule, action),  \
-		.initial = (hit), .words = mr_action_words,                    \
-		.help = "What to do if the check finds something." },          \
-	{ "unsure", MR_TYPE_ENUM,                                              \
-		.offset = offsetof(struct mr_rule, unsure),                    \
-		.initial = (not_known), .words = mr_unsure_words,              \
-		.help = "What to do if it could not find out." },              \
-	{ "unsure_text", MR_TYPE_STRING,                                       \
-		.offset = offsetof(struct mr_rule, unsure_text),               \
-		.initial = (not_known_text),                                   \
-		.help = "The reply if it could not find out." }
+#define MR_RULE_OPTIONS(hit, not_known, not_known_text)                       \
+	{ "action", MR_TYPE_ENUM, .offset = offsetof(struct mr_rule, action), \
+		.initial = (hit), .words = mr_action_words,                   \
+		.help = "What to do if the check finds something." },         \
+		{ "unsure", MR_TYPE_ENUM,                                     \
+			.offset = offsetof(struct mr_rule, unsure),           \
+			.initial = (not_known), .words = mr_unsure_words,     \
+			.help = "What to do if it could not find out." },     \
+	{                                                                     \
+		"unsure_text", MR_TYPE_STRING,                                \
+			.offset = offsetof(struct mr_rule, unsure_text),      \
+			.initial = (not_known_text),                          \
+			.help = "The reply if it could not find out."         \
+	}
 /* The rows of one outcome: its own action, and its reply's text. */
 #define MR_OUTCOME_OPTIONS(index, name, own_action, reply_text, when)          \
 	{ name, MR_TYPE_ENUM,                                                  \
 		.offset = offsetof(struct mr_rule, outcome[index].action),     \
 		.initial = (own_action), .words = mr_action_words,             \
 		.help = "What to do if " when "; by default as action." },     \
-	{ name "_text", MR_TYPE_STRING,                                        \
-		.offset = offsetof(struct mr_rule, outcome[index].text),       \
-		.initial = (reply_text),                                       \
-		.help = "The reply if " when "." }
+	{                                                                      \
+		name "_text", MR_TYPE_STRING,                                  \
+			.offset =                                              \
+				offsetof(struct mr_rule, outcome[index].text), \
+			.initial = (reply_text),                               \
+			.help = "The reply if " when "."                       \
+	}
 
 /* RFC 5321 section 4.2 and RFC 3463, as registered by RFC 5248. */
 struct mr_code {
@@ -82,11 +87,11 @@ struct mr_question {
 
 struct mr_answer {
 	enum mr_finding finding;
-	int outcome;        /* index into the check's outcomes, on MR_HIT */
-	const char *detail; /* one clause about what was seen, from the
-	                       transaction's arena; outside text is allowed */
-	struct mr_place at; /* another setting than the rule's that decided,
-	                       as message.size does; else leave it empty */
+	int outcome;          /* index into the check's outcomes, on MR_HIT */
+	const char *detail;   /* one clause about what was seen, from the
+	                         transaction's arena; outside text is allowed */
+	struct mr_place at;   /* another setting than the rule's that decided,
+	                         as message.size does; else leave it empty */
 	uint64_t size, limit; /* octets, for {size}, {limit} and {files} */
 };
 

@@ -88,7 +88,8 @@ void mr_engine_begin(struct mr_engine *engine, struct mr_txn *txn)
 		&txn->login_who);
 }
 
-/* --- a stage ---------------------------------------------------------------- */
+/* --- a stage ----------------------------------------------------------------
+ */
 
 static void count(
 	struct mr_engine *engine, size_t check, const struct mr_trace *trace)
@@ -196,8 +197,8 @@ static struct mr_verdict answer_mixed(struct mr_engine *engine,
 
 	mr_split_remember(engine->split, txn);
 	mr_rule_load(&q, refusal->check);
-	return mr_rule_verdict(&q, refusal->check, &answer, MR_DEFER,
-		refusal->verdict.at);
+	return mr_rule_verdict(
+		&q, refusal->check, &answer, MR_DEFER, refusal->verdict.at);
 }
 
 static struct mr_verdict conclude(struct mr_engine *engine, struct mr_txn *txn,
@@ -209,8 +210,8 @@ static struct mr_verdict conclude(struct mr_engine *engine, struct mr_txn *txn,
 	/* What sendmail(1) gave us cannot be asked to come again in parts: it
 	 * goes back to its sender whole. */
 	if (!txn->session->local && (merger->accepted || deferred) && rejected)
-		return answer_mixed(engine, txn, &merger->rejected,
-			merger->rejected_by);
+		return answer_mixed(
+			engine, txn, &merger->rejected, merger->rejected_by);
 	if (rejected)
 		return merger->rejected.verdict;
 	return merger->deferred.verdict;
@@ -262,7 +263,8 @@ const struct mr_verdict *mr_engine_step(
 	return &txn->verdict;
 }
 
-/* --- afterwards ------------------------------------------------------------- */
+/* --- afterwards -------------------------------------------------------------
+ */
 
 const struct mr_verdict *mr_txn_summary(const struct mr_txn *txn)
 {
@@ -276,7 +278,7 @@ const struct mr_verdict *mr_txn_summary(const struct mr_txn *txn)
 			if (taken == NULL || r->verdict.action > taken->action)
 				taken = &r->verdict;
 		} else if (refused == NULL ||
-			r->verdict.action < refused->action) {
+			   r->verdict.action < refused->action) {
 			refused = &r->verdict;
 		}
 	}

@@ -54,13 +54,13 @@ static bool holds(const struct mr_exception *e, const struct mr_txn *txn,
 	const struct mr_session *s = txn->session;
 
 	return (e->until == 0 || txn->now < e->until) &&
-		client_matches(&e->client, &s->client) &&
-		name_matches(&e->client_name, s->client_name) &&
-		name_matches(&e->helo, s->helo) &&
-		address_matches(&e->sender, txn->sender.text) &&
-		address_matches(&e->recipient,
-			recipient == NULL ? NULL : recipient->address.plain) &&
-		address_matches(&e->login, s->login);
+	       client_matches(&e->client, &s->client) &&
+	       name_matches(&e->client_name, s->client_name) &&
+	       name_matches(&e->helo, s->helo) &&
+	       address_matches(&e->sender, txn->sender.text) &&
+	       address_matches(&e->recipient,
+		       recipient == NULL ? NULL : recipient->address.plain) &&
+	       address_matches(&e->login, s->login);
 }
 
 const struct mr_rule_exception *mr_policy_exception(const struct mr_txn *txn,

@@ -21,8 +21,8 @@ static int64_t deadline_of(const struct mr_txn *txn, int64_t since)
 
 void mr_fact_who(struct mr_txn *txn, const char *address, struct mr_who *who)
 {
-	const struct mr_scope *listener = mr_policy_listener(txn->policy,
-		txn->session->port, txn->session->daemon_name);
+	const struct mr_scope *listener = mr_policy_listener(
+		txn->policy, txn->session->port, txn->session->daemon_name);
 	int64_t since = now_ms();
 
 	mr_policy_who(txn->policy, address, listener, deadline_of(txn, since),
@@ -51,7 +51,7 @@ enum mr_lookup mr_fact_recipient(const struct mr_question *question)
 static bool is_ours(const struct mr_question *question)
 {
 	return mr_fact_recipient(question) == MR_FOUND &&
-		question->recipient->found.kind != MR_RECIPIENT_FOREIGN;
+	       question->recipient->found.kind != MR_RECIPIENT_FOREIGN;
 }
 
 static void find_limit(

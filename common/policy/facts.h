@@ -12,8 +12,7 @@
 #include "common/policy/transaction.h"
 
 /* Whose rules apply to an address, see mr_policy_who. */
-void mr_fact_who(
-	struct mr_txn *txn, const char *address, struct mr_who *who);
+void mr_fact_who(struct mr_txn *txn, const char *address, struct mr_who *who);
 
 /* How the question's recipient resolves; MR_TEMPFAIL: recipient->unresolved
  * says why. */

@@ -43,9 +43,8 @@ const struct mr_schema *mr_policy_schema(void)
 static const void *top(
 	const struct mr_policy *policy, const struct mr_section *section)
 {
-	return mr_config_get(
-		policy->config, NULL, section, NULL, policy->arena)
-		->values;
+	return mr_config_get(policy->config, NULL, section, NULL, policy->arena)
+	        ->values;
 }
 
 /* A table that is missing now may come later; until then it is "unsure". */
@@ -62,10 +61,10 @@ static struct mr_map **open_maps(struct mr_policy *policy,
 		struct mr_error error;
 
 		if (mr_map_open(references[i], &maps[*count], &error) < 0) {
-			mr_problem_add(problems, MR_WARNING, at, "%s",
-				error.text);
-			if (mr_map_open_later(references[i], &maps[*count],
-				    &error) < 0)
+			mr_problem_add(
+				problems, MR_WARNING, at, "%s", error.text);
+			if (mr_map_open_later(
+				    references[i], &maps[*count], &error) < 0)
 				continue;
 		}
 		(*count)++;
@@ -76,8 +75,8 @@ static struct mr_map **open_maps(struct mr_policy *policy,
 static void open_recipient_maps(
 	struct mr_policy *policy, struct mr_problems *problems)
 {
-	const struct mr_settings *settings = mr_config_get(policy->config, NULL,
-		&mr_section_maps, NULL, policy->arena);
+	const struct mr_settings *settings = mr_config_get(
+		policy->config, NULL, &mr_section_maps, NULL, policy->arena);
 	const struct mr_maps *maps = settings->values;
 	struct mr_recipient_maps *out = &policy->maps;
 
@@ -210,8 +209,8 @@ void mr_policy_release(struct mr_policy **policy)
 	free_maps(p->maps.domains);
 	free_maps(p->maps.aliases);
 	free_maps(p->maps.mailboxes);
-	for (struct mr_group_maps *g = p->groups;
-		g != NULL && g->scope != NULL; g++)
+	for (struct mr_group_maps *g = p->groups; g != NULL && g->scope != NULL;
+		g++)
 		free_maps(g->members);
 	mr_config_free(&p->config);
 	mr_arena_free(&p->arena);

@@ -42,10 +42,10 @@ struct mr_policy {
 	struct mr_recipient_maps maps;
 	struct mr_group_maps *groups; /* in the file's order; name NULL ends */
 	struct mr_rule_exception *exceptions; /* in the file's order */
-	uint64_t largest;   /* message.size anyone has, octets */
+	uint64_t largest;    /* message.size anyone has, octets */
 	bool refuse_largest; /* may MAIL refuse what is above that? */
-	bool needs_content; /* does any rule ask for the true size? */
-	bool tags;          /* may any rule tag? */
+	bool needs_content;  /* does any rule ask for the true size? */
+	bool tags;           /* may any rule tag? */
 	unsigned references;
 };
 
@@ -77,8 +77,7 @@ bool mr_policy_trusts(const struct mr_policy *policy, const struct mr_ip *ip);
 
 /* The size of mail that `who` may send or get, and where that was set. */
 uint64_t mr_policy_message_size(const struct mr_policy *policy,
-	const struct mr_who *who, struct mr_arena *arena,
-	struct mr_place *at);
+	const struct mr_who *who, struct mr_arena *arena, struct mr_place *at);
 
 /* The exception that lets `recipient` (NULL at MAIL) of `txn` pass `check`, or
  * NULL. */

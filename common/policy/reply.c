@@ -57,7 +57,7 @@ static const char *fill_recipient(const struct filling *f)
 	const struct mr_recipient *r = f->question->recipient;
 
 	return r == NULL ? "this server"
-			 : mr_arena_printf(f->arena, "<%s>", r->given);
+	                 : mr_arena_printf(f->arena, "<%s>", r->given);
 }
 
 static const char *fill_login(const struct filling *f)
@@ -161,8 +161,8 @@ int mr_reply_check(const char *template, struct mr_error *error)
 		const char *end = strchr(p, '}');
 
 		if (*p < ' ' || *p > '~')
-			return mr_error_set(error,
-				"a reply is printable ASCII (RFC 5321)");
+			return mr_error_set(
+				error, "a reply is printable ASCII (RFC 5321)");
 		if (*p != '{')
 			continue;
 		if (end == NULL)

@@ -1,5 +1,6 @@
 /*
- * reply - the text of a refusal: one line that says what is wrong and what to do
+ * reply - the text of a refusal: one line that says what is wrong and what to
+ * do
  *
  * Templates come from the policy; {fields} are filled here, and here only does
  * outside text enter a reply.

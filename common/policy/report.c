@@ -33,23 +33,23 @@ static char *head(
 static char *envelope(const struct mr_txn *txn, const char *recipient)
 {
 	const struct mr_session *s = txn->session;
-	char *text = mr_arena_printf(
-		txn->arena, "from=<%s>", txn->sender_given);
+	char *text =
+		mr_arena_printf(txn->arena, "from=<%s>", txn->sender_given);
 
 	if (recipient != NULL)
 		text = mr_arena_printf(
 			txn->arena, "%s to=<%s>", text, recipient);
 	if (s->helo != NULL)
-		text = mr_arena_printf(txn->arena, "%s helo=<%s>", text,
-			shown(txn, s->helo));
+		text = mr_arena_printf(
+			txn->arena, "%s helo=<%s>", text, shown(txn, s->helo));
 	if (s->login != NULL)
 		text = mr_arena_printf(txn->arena, "%s sasl_username=%s", text,
 			shown(txn, s->login));
 	return text;
 }
 
-static char *tail(const struct mr_txn *txn, const char *rule,
-	const struct mr_place *at)
+static char *tail(
+	const struct mr_txn *txn, const char *rule, const struct mr_place *at)
 {
 	return mr_arena_printf(txn->arena, "rule=%s at=%s id=%s", rule,
 		mr_place_format(txn->arena, at), txn->id);

@@ -13,8 +13,8 @@ const struct mr_settings *mr_question_settings(
 	const struct mr_question *question, const struct mr_section *section)
 {
 	const struct mr_recipient *recipient = question->recipient;
-	const struct mr_who *who = recipient == NULL ? &question->txn->login_who
-						     : &recipient->who;
+	const struct mr_who *who =
+		recipient == NULL ? &question->txn->login_who : &recipient->who;
 
 	return mr_config_get(question->policy->config, &who->chain, section,
 		NULL, question->txn->arena);
@@ -66,8 +66,8 @@ static const char *find_waiver(
 		return NULL;
 	if (e->values->reason == NULL)
 		return mr_arena_printf(q->txn->arena, "exception %s", e->name);
-	return mr_arena_printf(q->txn->arena, "exception %s: %s", e->name,
-		e->values->reason);
+	return mr_arena_printf(
+		q->txn->arena, "exception %s: %s", e->name, e->values->reason);
 }
 
 static enum mr_action rule_action(const struct mr_question *q,
@@ -90,7 +90,7 @@ static enum mr_action rule_action(const struct mr_question *q,
 		if (rule->outcome[answer->outcome].action == MR_UNSET)
 			break;
 		offset = offsetof(struct mr_rule, outcome[0].action) +
-			sizeof(rule->outcome[0]) * (size_t)answer->outcome;
+		         sizeof(rule->outcome[0]) * (size_t)answer->outcome;
 		action = rule->outcome[answer->outcome].action;
 		break;
 	}
@@ -110,8 +110,8 @@ static struct mr_code code_for(const struct mr_question *q,
 		return (struct mr_code){ 0, NULL };
 	if (answer->finding == MR_HIT)
 		return action == MR_REJECT
-			? check->outcomes[answer->outcome].reject
-			: check->outcomes[answer->outcome].defer;
+		               ? check->outcomes[answer->outcome].reject
+		               : check->outcomes[answer->outcome].defer;
 	if (action == MR_REJECT) {
 		char *enhanced = mr_arena_strdup(q->txn->arena, code.enhanced);
 
@@ -135,9 +135,9 @@ struct mr_verdict mr_rule_verdict(const struct mr_question *question,
 		.at = at,
 	};
 
-	verdict.rule = mr_arena_printf(question->txn->arena, "%s.%s",
-		check->name,
-		hit ? check->outcomes[answer->outcome].name : "unsure");
+	verdict.rule =
+		mr_arena_printf(question->txn->arena, "%s.%s", check->name,
+			hit ? check->outcomes[answer->outcome].name : "unsure");
 	if (code.code != 0)
 		verdict.text = mr_reply_text(question, answer,
 			hit ? rule->outcome[answer->outcome].text
@@ -195,8 +195,8 @@ const struct mr_trace *mr_rule_ask(struct mr_question *question,
 	answer.finding = check->run(question, &answer);
 	trace->finding = answer.finding;
 	if (answer.detail != NULL)
-		trace->detail = mr_text_printable(question->txn->arena,
-			answer.detail, DETAIL_LONGEST);
+		trace->detail = mr_text_printable(
+			question->txn->arena, answer.detail, DETAIL_LONGEST);
 	if (answer.finding == MR_HIT)
 		trace->outcome = check->outcomes[answer.outcome].name;
 	decide(question, check, &answer, trace, decision);

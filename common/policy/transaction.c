@@ -120,9 +120,8 @@ static bool read_address(struct mr_txn *txn, const char *text,
 	*given = mr_text_printable(txn->arena, bare, SHOWN_LONGEST);
 	if (txn->policy->maps.delimiters != NULL)
 		delimiters = txn->policy->maps.delimiters;
-	if (*bare != '\0' &&
-		mr_address_parse(txn->arena, bare, delimiters, address,
-			&ignored) == 0)
+	if (*bare != '\0' && mr_address_parse(txn->arena, bare, delimiters,
+				     address, &ignored) == 0)
 		return true;
 	*address = (struct mr_address){
 		.text = mr_text_lower(txn->arena, bare),
@@ -133,9 +132,9 @@ static bool read_address(struct mr_txn *txn, const char *text,
 	return *bare == '\0';
 }
 
-struct mr_txn *mr_txn_new(struct mr_engine *engine,
-	struct mr_session *session, struct mr_policy *policy,
-	const char *sender, uint64_t declared, time_t now)
+struct mr_txn *mr_txn_new(struct mr_engine *engine, struct mr_session *session,
+	struct mr_policy *policy, const char *sender, uint64_t declared,
+	time_t now)
 {
 	struct mr_arena *arena = mr_arena_new(FIRST_BLOCK);
 	struct mr_txn *txn = MR_NEW(arena, struct mr_txn);
@@ -148,8 +147,8 @@ struct mr_txn *mr_txn_new(struct mr_engine *engine,
 	txn->declared = declared;
 	txn->trace_last = &txn->trace;
 	txn->trusted = mr_policy_trusts(policy, &session->client);
-	txn->sender_valid = read_address(
-		txn, sender, &txn->sender, &txn->sender_given);
+	txn->sender_valid =
+		read_address(txn, sender, &txn->sender, &txn->sender_given);
 	mr_engine_begin(engine, txn);
 	return txn;
 }
@@ -174,7 +173,8 @@ void mr_txn_queue_id(struct mr_txn *txn, const char *id)
 
 struct mr_recipient *mr_txn_rcpt(struct mr_txn *txn, const char *address)
 {
-	struct mr_recipient *recipient = MR_NEW(txn->arena, struct mr_recipient);
+	struct mr_recipient *recipient =
+		MR_NEW(txn->arena, struct mr_recipient);
 
 	read_address(txn, address, &recipient->address, &recipient->given);
 	if (txn->newest == NULL)

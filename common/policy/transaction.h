@@ -39,7 +39,7 @@ struct mr_session {
 	enum mr_tls tls; /* MR_TLS_NONE: cleartext; ANY: unknown version */
 	unsigned port;   /* ours; 0: not by SMTP, or unknown */
 	char *daemon_name;
-	bool local;   /* sendmail(1) and qmqpd: one answer, at the end */
+	bool local;     /* sendmail(1) and qmqpd: one answer, at the end */
 	uint64_t seed;  /* of the decision ids */
 	uint64_t mails; /* transactions begun */
 };
@@ -47,16 +47,16 @@ struct mr_session {
 /* A recipient, with the facts that were looked up for it at most once. */
 struct mr_recipient {
 	struct mr_address address;
-	const char *given;       /* as told, printable, for replies and logs */
-	struct mr_who who;       /* whose rules apply */
+	const char *given; /* as told, printable, for replies and logs */
+	struct mr_who who; /* whose rules apply */
 	struct mr_verdict verdict;
-	bool accepted;           /* by the verdict at RCPT */
-	bool resolved;           /* are the next three known? */
+	bool accepted; /* by the verdict at RCPT */
+	bool resolved; /* are the next three known? */
 	enum mr_lookup resolution;
 	struct mr_recipient_answer found;
-	const char *unresolved;  /* why, if resolution is MR_TEMPFAIL */
-	bool limited;            /* is limit known? */
-	uint64_t limit;          /* octets this recipient takes of this sender */
+	const char *unresolved; /* why, if resolution is MR_TEMPFAIL */
+	bool limited;           /* is limit known? */
+	uint64_t limit;         /* octets this recipient takes of this sender */
 	struct mr_place limit_at;
 	struct mr_recipient *next;
 };
@@ -71,13 +71,13 @@ struct mr_txn {
 	struct mr_address sender; /* text "": the null sender <> */
 	const char *sender_given; /* as told, printable */
 	bool sender_valid;
-	uint64_t declared;        /* SIZE= (RFC 1870), 0: not said */
-	uint64_t size;            /* octets of headers and body so far */
+	uint64_t declared; /* SIZE= (RFC 1870), 0: not said */
+	uint64_t size;     /* octets of headers and body so far */
 	bool trusted;
-	bool split;               /* see engine.h */
-	bool every_rule;          /* explain: also ask what cannot matter */
-	int64_t waited_ms;        /* for look-ups, so far */
-	struct mr_who login_who;  /* whose rules a login's mail follows */
+	bool split;              /* see engine.h */
+	bool every_rule;         /* explain: also ask what cannot matter */
+	int64_t waited_ms;       /* for look-ups, so far */
+	struct mr_who login_who; /* whose rules a login's mail follows */
 	struct mr_recipient *recipients, *newest;
 	unsigned n_recipients;
 	struct mr_trace *trace, **trace_last;
@@ -105,9 +105,9 @@ void mr_session_login(struct mr_session *session, const char *name);
 
 /* MAIL: begins a transaction under the policy that is current now.  `sender`
  * with or without angle brackets.  mr_txn_free ends it (RSET, end of mail). */
-struct mr_txn *mr_txn_new(struct mr_engine *engine,
-	struct mr_session *session, struct mr_policy *policy,
-	const char *sender, uint64_t declared, time_t now);
+struct mr_txn *mr_txn_new(struct mr_engine *engine, struct mr_session *session,
+	struct mr_policy *policy, const char *sender, uint64_t declared,
+	time_t now);
 void mr_txn_free(struct mr_txn **txn);
 void mr_txn_queue_id(struct mr_txn *txn, const char *id);
 /* RCPT: the recipient that the next step at MR_STAGE_RCPT judges. */

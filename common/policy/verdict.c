@@ -52,5 +52,5 @@ const char *mr_action_name(enum mr_action action)
 const char *mr_verdict_name(const struct mr_verdict *verdict)
 {
 	return verdict->action <= MR_OBSERVE ? "accept"
-					     : mr_action_name(verdict->action);
+	                                     : mr_action_name(verdict->action);
 }

@@ -53,8 +53,8 @@ struct mr_verdict {
 
 enum { MR_REPLY_LONGEST = 200 };
 
-const char *mr_stage_name(enum mr_stage stage);     /* "rcpt" */
-const char *mr_stage_smtp(enum mr_stage stage);     /* "RCPT" */
+const char *mr_stage_name(enum mr_stage stage); /* "rcpt" */
+const char *mr_stage_smtp(enum mr_stage stage); /* "RCPT" */
 const char *mr_finding_name(enum mr_finding finding);
 /* "off", "observe"... ; verdicts call MR_OFF "accept". */
 const char *mr_action_name(enum mr_action action);

@@ -14,7 +14,8 @@ struct verifier {
 	struct mr_problems *problems;
 };
 
-/* --- values that the core's types cannot judge ------------------------------- */
+/* --- values that the core's types cannot judge -------------------------------
+ */
 
 static void verify_maps(void *context, const struct mr_scope *scope,
 	const void *value, const struct mr_place *at)
@@ -39,8 +40,7 @@ static void verify_text(void *context, const struct mr_scope *scope,
 
 	(void)scope;
 	if (mr_reply_check(*(const char *const *)value, &error) < 0)
-		mr_problem_add(
-			v->problems, MR_MISTAKE, *at, "%s", error.text);
+		mr_problem_add(v->problems, MR_MISTAKE, *at, "%s", error.text);
 }
 
 static void verify_skip(void *context, const struct mr_scope *scope,
@@ -96,12 +96,14 @@ static void verify_purge(void *context, const struct mr_scope *scope,
 			mr_place_format(arena, &floor));
 }
 
-/* --- settings that cannot be meant together ---------------------------------- */
+/* --- settings that cannot be meant together ----------------------------------
+ */
 
 static bool is_on(const struct mr_policy *policy, const struct mr_check *check)
 {
-	const struct mr_rule *rule = mr_config_get(policy->config, NULL,
-		check->section, NULL, policy->arena)->values;
+	const struct mr_rule *rule = mr_config_get(
+		policy->config, NULL, check->section, NULL, policy->arena)
+	                                     ->values;
 
 	for (int i = 0; check->outcomes[i].name != NULL; i++)
 		if (rule->outcome[i].action > MR_OFF)
@@ -112,7 +114,8 @@ static bool is_on(const struct mr_policy *policy, const struct mr_check *check)
 static void verify_recipient(struct verifier *v)
 {
 	const struct mr_maps *maps = mr_config_get(v->policy->config, NULL,
-		&mr_section_maps, NULL, v->policy->arena)->values;
+		&mr_section_maps, NULL, v->policy->arena)
+	                                     ->values;
 
 	for (size_t i = 0; mr_checks[i] != NULL; i++) {
 		struct mr_settings const *rule;
@@ -123,8 +126,7 @@ static void verify_recipient(struct verifier *v)
 		rule = mr_config_get(v->policy->config, NULL,
 			mr_checks[i]->section, NULL, v->policy->arena);
 		if (maps->domains.count == 0)
-			mr_problem_add(v->problems, MR_MISTAKE,
-				rule->places[0],
+			mr_problem_add(v->problems, MR_MISTAKE, rule->places[0],
 				"check recipient needs to know the hosted "
 				"domains: set domains in maps { }");
 	}
@@ -183,7 +185,8 @@ void mr_policy_verify(
 	verify_listeners(&v);
 }
 
-/* --- what the front ends need to know ------------------------------------------ */
+/* --- what the front ends need to know
+ * ------------------------------------------ */
 
 struct survey {
 	struct mr_policy *policy;
@@ -224,7 +227,8 @@ static void survey_check(struct survey *s)
 {
 	const struct mr_option *o = s->check->section->options;
 	const char *values = mr_config_get(s->policy->config, NULL,
-		s->check->section, NULL, s->policy->arena)->values;
+		s->check->section, NULL, s->policy->arena)
+	                             ->values;
 
 	for (; o->name != NULL; o++) {
 		if (o->words != mr_action_words && o->words != mr_unsure_words)
@@ -257,8 +261,9 @@ static bool may_refuse(const struct mr_policy *policy, const struct survey *s)
 
 void mr_policy_survey(struct mr_policy *policy)
 {
-	const struct mr_message *message = mr_config_get(policy->config, NULL,
-		&mr_section_message, NULL, policy->arena)->values;
+	const struct mr_message *message = mr_config_get(
+		policy->config, NULL, &mr_section_message, NULL, policy->arena)
+	                                           ->values;
 	bool limited = message->size != MR_UNLIMITED;
 
 	policy->largest = message->size;
@@ -266,9 +271,9 @@ void mr_policy_survey(struct mr_policy *policy)
 		offsetof(struct mr_message, size), see_size, policy);
 	/* A limit that is only some user's needs the size as well. */
 	limited |= mr_config_scopes(policy->config, MR_USER) != NULL ||
-		mr_config_scopes(policy->config, MR_DOMAIN) != NULL ||
-		mr_config_scopes(policy->config, MR_GROUP) != NULL ||
-		mr_config_scopes(policy->config, MR_LISTENER) != NULL;
+	           mr_config_scopes(policy->config, MR_DOMAIN) != NULL ||
+	           mr_config_scopes(policy->config, MR_GROUP) != NULL ||
+	           mr_config_scopes(policy->config, MR_LISTENER) != NULL;
 	for (size_t i = 0; mr_checks[i] != NULL; i++) {
 		struct survey s = { .policy = policy, .check = mr_checks[i] };
 
@@ -276,7 +281,8 @@ void mr_policy_survey(struct mr_policy *policy)
 		if (mr_checks[i]->needs_content && s.on && limited)
 			policy->needs_content = true;
 		if (mr_checks[i]->stages & (1u << MR_STAGE_MAIL))
-			policy->refuse_largest = may_refuse(policy, &s) &&
+			policy->refuse_largest =
+				may_refuse(policy, &s) &&
 				policy->largest != MR_UNLIMITED;
 	}
 }

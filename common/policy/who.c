@@ -18,8 +18,8 @@ static enum mr_lookup is_member(const struct mr_group_maps *group,
 	const char *value;
 
 	for (struct mr_map **map = group->members; *map != NULL; map++) {
-		switch (mr_map_get(*map, arena, address, deadline_ms, &value,
-			&error)) {
+		switch (mr_map_get(
+			*map, arena, address, deadline_ms, &value, &error)) {
 		case MR_FOUND:
 			return MR_FOUND;
 		case MR_TEMPFAIL:
@@ -112,8 +112,8 @@ static uint64_t size_of(const struct mr_policy *policy,
 	const struct mr_chain *chain, struct mr_arena *arena,
 	struct mr_place *at)
 {
-	const struct mr_settings *settings = mr_config_get(policy->config,
-		chain, &mr_section_message, NULL, arena);
+	const struct mr_settings *settings = mr_config_get(
+		policy->config, chain, &mr_section_message, NULL, arena);
 	const struct mr_message *message = settings->values;
 
 	*at = mr_settings_place(settings, offsetof(struct mr_message, size));

@@ -18,9 +18,9 @@ static inline int files_enter(void **state)
 	*state = directory;
 	/* others may look in, as a test that drops root must */
 	return mkdtemp(directory) == NULL || chmod(directory, 0755) < 0 ||
-			       chdir(directory) < 0
-		       ? -1
-		       : 0;
+	                       chdir(directory) < 0
+	               ? -1
+	               : 0;
 }
 
 static inline int files_remove_one(

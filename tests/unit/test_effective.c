@@ -178,7 +178,7 @@ static void test_unset(void **state)
 				NULL);
 	/* a list replaces, it does not add */
 	l = mr_config_get(f->config, &chain, &every_list, NULL, f->arena)
-		    ->values;
+	            ->values;
 	expect_number("numbers", (long long)l->numbers.count, 1);
 	expect_done();
 }
@@ -199,14 +199,14 @@ static void test_titles(void **state)
 		expect_text("title", titles[i], want[i]);
 		purge = mr_config_get(
 			f->config, &chain, &every_purge, titles[i], f->arena)
-				->values;
+		                ->values;
 		expect_number(titles[i], purge->after, days[i] * 86400);
 		expect_number(titles[i], purge->keep_flagged, i != 0);
 	}
 	assert_null(titles[4]);
 	purge = mr_config_get(
 		f->config, &chain, &every_purge, "nowhere", f->arena)
-			->values;
+	                ->values;
 	expect_number("nowhere", purge->after, 0);
 	titles = mr_config_titles(f->config, NULL, &every_purge, f->arena);
 	expect_text("first of the top", titles[0], "Trash");
@@ -231,7 +231,7 @@ static void test_scopes(void **state)
 	assert_null(mr_config_scope(f->config, MR_USER, "nobody@x"));
 	assert_non_null(mr_config_scope(f->config, MR_GLOBAL, ""));
 	port = mr_config_get(f->config, &chain, &every_listener, NULL, f->arena)
-		       ->values;
+	               ->values;
 	expect_number("listener tls", port->tls, MR_TLS_1_2);
 	expect_done();
 }

@@ -141,7 +141,7 @@ static void test_crowded_scope(void **state)
 		count++;
 	expect_number("titles", (long long)count, 20000);
 	purge = mr_config_get(config, &chain, &every_purge, "f12345", arena)
-			->values;
+	                ->values;
 	expect_number("f12345", purge->after, 12345 * 86400);
 	free(text);
 	mr_config_free(&config);

@@ -44,12 +44,12 @@ static void test_clean(void **state)
 		{ "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" },
 		{ "\xe2\x82\xac", "\xe2\x82\xac" },
 		{ "\xf0\x9f\x93\xac", "\xf0\x9f\x93\xac" },
-		{ "\xc2\x9b", "??" },		/* CSI */
-		{ "\xc0\xaf", "??" },		/* overlong */
-		{ "\xe0\x80\xaf", "???" },	/* overlong */
-		{ "\xed\xa0\x80", "???" },	/* surrogate */
+		{ "\xc2\x9b", "??" },           /* CSI */
+		{ "\xc0\xaf", "??" },           /* overlong */
+		{ "\xe0\x80\xaf", "???" },      /* overlong */
+		{ "\xed\xa0\x80", "???" },      /* surrogate */
 		{ "\xf4\x90\x80\x80", "????" }, /* too large */
-		{ "\xc3", "?" },		/* cut */
+		{ "\xc3", "?" },                /* cut */
 		{ "\xe2\x82", "??" },
 		{ "\x80", "?" },
 		{ "\xff", "?" },

@@ -1,6 +1,6 @@
 /* auth - do clients log in where they must, and not where they must not?  (P30,
- * P32, P33, P37, P44)  Asked of everybody: also a trusted client that comes to a
- * submission port has to log in (RFC 6409 section 4.3). */
+ * P32, P33, P37, P44)  Asked of everybody: also a trusted client that comes to
+ * a submission port has to log in (RFC 6409 section 4.3). */
 /* SPDX-License-Identifier: ISC */
 #include "common/config/sections.h"
 #include "common/policy/check.h"
@@ -55,8 +55,8 @@ static enum mr_finding run(
 	const struct mr_settings *settings =
 		mr_question_settings(q, &mr_section_listener);
 	const struct mr_listener *listener = settings->values;
-	struct mr_place at = mr_settings_place(
-		settings, offsetof(struct mr_listener, auth));
+	struct mr_place at =
+		mr_settings_place(settings, offsetof(struct mr_listener, auth));
 
 	switch ((enum mr_auth)listener->auth) {
 	case MR_AUTH_REQUIRED:

@@ -46,7 +46,7 @@ static const char *describe(const struct mr_question *q)
 	if (first == NULL && found->remotes != NULL)
 		first = found->remotes[0];
 	return first == NULL ? found->via
-			     : mr_arena_printf(q->txn->arena, "%s: %s",
+	                     : mr_arena_printf(q->txn->arena, "%s: %s",
 				       found->via, first);
 }
 

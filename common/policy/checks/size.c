@@ -51,9 +51,8 @@ static enum mr_finding compare(const struct mr_question *q,
 	answer->size = size;
 	answer->limit = limit;
 	answer->outcome = TOO_BIG;
-	answer->detail = mr_arena_printf(q->txn->arena,
-		"%llu octets, limit %s", (unsigned long long)size,
-		mr_size_format(q->txn->arena, limit));
+	answer->detail = mr_arena_printf(q->txn->arena, "%llu octets, limit %s",
+		(unsigned long long)size, mr_size_format(q->txn->arena, limit));
 	return size > limit ? MR_HIT : MR_CLEAR;
 }
 
@@ -98,8 +97,8 @@ const struct mr_check mr_check_size = {
 	.name = "size",
 	.section = &mr_check_section_size,
 	.outcomes = outcomes,
-	.stages = 1u << MR_STAGE_MAIL | 1u << MR_STAGE_RCPT |
-		1u << MR_STAGE_EOM,
+	.stages =
+		1u << MR_STAGE_MAIL | 1u << MR_STAGE_RCPT | 1u << MR_STAGE_EOM,
 	.needs_content = true,
 	.mixed = SPLIT,
 	.unsure = { 452, "4.3.4" },

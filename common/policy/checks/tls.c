@@ -44,8 +44,7 @@ static const struct mr_outcome outcomes[] = {
 };
 
 /* The stricter of the listener's and the login's domain's. */
-static enum mr_tls find_floor(
-	const struct mr_question *q, struct mr_place *at)
+static enum mr_tls find_floor(const struct mr_question *q, struct mr_place *at)
 {
 	const struct mr_settings *settings =
 		mr_question_settings(q, &mr_section_listener);
@@ -80,8 +79,9 @@ static enum mr_finding run(
 	if (q->session->tls == MR_TLS_NONE) {
 		answer->outcome = REQUIRED;
 		answer->detail = q->session->login == NULL
-			? "not encrypted"
-			: "not encrypted, and the password was sent in clear";
+		                         ? "not encrypted"
+		                         : "not encrypted, and the password "
+		                           "was sent in clear";
 		return MR_HIT;
 	}
 	/* A version that we do not know by name is newer than all we know. */
