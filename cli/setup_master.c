@@ -172,12 +172,13 @@ static bool is_so(const struct mr_setup *setup, const struct service *s,
 	const char *name = mr_arena_strndup(setup->arena, option, length);
 	const char *main_cf = mr_postfix_get(setup->postfix, name);
 
+	if (strcmp(name, "syslog_name") == 0)
+		return true;
 	if (strstr(s->there, mr_arena_printf(setup->arena, "-o %s=", name)) !=
 		NULL)
 		return strstr(s->there, mr_arena_printf(setup->arena, "-o %s",
 						option)) != NULL;
-	return strcmp(name, "syslog_name") == 0 ||
-	       (main_cf != NULL && strcmp(main_cf, option + length + 1) == 0);
+	return main_cf != NULL && strcmp(main_cf, option + length + 1) == 0;
 }
 
 /* A second service on the same port would keep Postfix from starting, so this

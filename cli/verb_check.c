@@ -109,9 +109,9 @@ static void check_groups(
 				continue;
 			if (first != NULL)
 				mr_problem_add(problems, MR_WARNING, user->at,
-					"%s is in the groups %s and %s; what "
-					"both set counts as in %s, which comes "
-					"first in the file",
+					"%s is in the groups %s and %s; only "
+					"%s counts, which comes first in the "
+					"file",
 					user->title, first->scope->title,
 					g->scope->title, first->scope->title);
 			else

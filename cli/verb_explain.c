@@ -242,7 +242,7 @@ static void verify_name(struct told *told, struct mr_dns *dns, int64_t wait)
 	switch (mr_dns_name_has(
 		dns, names[0], &told->client, deadline, arena, &error)) {
 	case MR_FOUND:
-		told->client_name = names[0];
+		told->client_name = mr_arena_strdup(arena, names[0]);
 		break;
 	case MR_NOTFOUND:
 		told->name_note = mr_arena_printf(arena,

@@ -51,10 +51,9 @@ static const char *find_socket(struct mr_cli *cli)
 		return socket;
 	}
 	mr_cli_say(cli,
-		"%s: %zu mistake%s (see: mailreeve check); the milter goes on "
-		"with what it read before",
-		cli->config, problems.mistakes,
-		problems.mistakes == 1 ? "" : "s");
+		"%s cannot be read or has mistakes (see: mailreeve check); the "
+		"milter goes on with what it read before",
+		cli->config);
 	for (; socket == NULL; o++)
 		if (o->offset == offsetof(struct mr_milter, control))
 			socket = o->initial;

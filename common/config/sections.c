@@ -191,8 +191,8 @@ const struct mr_section mr_section_group = {
 	.options = group_options,
 	.size = sizeof(struct mr_group),
 	.validate = validate_group,
-	.help = "Rules of the addresses in a table; of several groups with the "
-		"same setting the first in the file counts.",
+	.help = "Rules of the addresses in a table; of several groups that an "
+		"address is in only the first in the file counts.",
 };
 
 static int check_domain(const char *title, struct mr_error *error)

@@ -4,8 +4,7 @@
 # usage: test_install.sh [bookworm|trixie]
 #
 # In a clean Debian with real systemd, and its own Postfix and Dovecot in use:
-# runs the commands of README.md (until they are there: packaging/SERVER.md)
-# block by block, as they stand, and looks what mail does in between.
+# runs the commands of README.md block by block, as they stand, and looks what mail does in between.
 set -eu
 src=$(dirname -- "$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")")
 [ -e /lab-script ] || exec "$src/tests/lab" systemd \
@@ -159,9 +158,6 @@ nc_25() { { : >/dev/tcp/192.0.2.1/25; } 2>/dev/null; }
 
 # blocks SECTION  its commands, with a line ---- behind each block
 blocks() {
-	local file=$tree/README.md
-
-	grep -q "^## $1" "$file" || file=$tree/packaging/SERVER.md
 	awk -v section="## $1" '
 		/^## / { inside = $0 == section; next }
 		!inside { next }
@@ -169,7 +165,7 @@ blocks() {
 		fenced { print; next }
 		/^    / { sub(/^    /, ""); print; indented = 1; next }
 		indented { print "----"; indented = 0 }
-		END { if (indented) print "----" }' "$file"
+		END { if (indented) print "----" }' "$tree/README.md"
 }
 
 # follow SECTION  runs its blocks; after each, `after_block' looks around
@@ -335,6 +331,31 @@ came_back() {
 		[ "$(main_pid)" != "$1" ] && [ "$(main_pid)" != 0 ]
 }
 
+# Sends mail, one session each, until there is /tmp/enough; a line for each.
+hammer() {
+	python3 - <<-'END'
+		import os, smtplib
+		while not os.path.exists("/tmp/enough"):
+		    try:
+		        with smtplib.SMTP("192.0.2.1", 25, "out.sender.example",
+		                          source_address=("198.51.100.7", 0)) as c:
+		            c.sendmail("a@sender.example", "bob@beta.example",
+		                       "Subject: hammer\n\n")
+		        print("ok", flush=True)
+		    except smtplib.SMTPException as error:
+		        print(error, flush=True)
+	END
+}
+
+# Are there ten lines more than at the last call?
+lines=0
+grown() {
+	local now
+
+	now=$(wc -l <"$1")
+	[ "$now" -ge $((lines + 10)) ] && lines=$now
+}
+
 # As mailreeve-milter(8) says.
 socket_unit() {
 	systemctl stop mailreeve-milter
@@ -344,10 +365,15 @@ socket_unit() {
 		"$(stat -c '%a %U:%G' /var/spool/postfix/mailreeve/milter.sock)" \
 		'660 mailreeve:postfix'
 	refused 'our rule, by it' nobody ann@alpha.example "550 5.5.4 *$rule*"
-	for _ in 1 2 3; do
-		systemctl restart --no-block mailreeve-milter
-		arrives 'while it restarts' out.sender.example ann@alpha.example
+	hammer >/tmp/hammer &
+	for _ in 1 2 3 4 5; do
+		until_true 20 grown /tmp/hammer
+		systemctl restart mailreeve-milter
 	done
+	until_true 20 grown /tmp/hammer
+	: >/tmp/enough
+	wait $! || :
+	same 'five restarts lose no session' "$(sort -u /tmp/hammer)" ok
 	systemctl -q disable --now mailreeve-milter.socket mailreeve-milter \
 		2>/dev/null
 	systemctl -q enable --now mailreeve-milter 2>/dev/null
