@@ -68,8 +68,9 @@ class Player:
         assert ID.search(reply.text), reply.text
         return {"verdict": verdict, "code": reply.code,
                 "enhanced": reply.enhanced,
-                "text": ID.sub("", reply.text).removeprefix(
-                    reply.enhanced + " "),
+                # a milter writes %% for %, which Postfix undoes
+                "text": ID.sub("", reply.text).replace("%%", "%")
+                .removeprefix(reply.enhanced + " "),
                 "rule": logged[-1]["rule"], "at": logged[-1]["at"]}
 
     def acceptance(self, to):

@@ -113,6 +113,11 @@ static const struct mr_verdict *end(struct world *w, uint64_t size)
 	return mr_engine_step(w->engine, w->txn, MR_STAGE_EOM);
 }
 
+static const char *shown(const char *text)
+{
+	return text == NULL ? "nothing" : text;
+}
+
 static void expect(const char *name, const struct mr_verdict *got, int code,
 	const char *enhanced, const char *rule)
 {
@@ -121,8 +126,8 @@ static void expect(const char *name, const struct mr_verdict *got, int code,
 		(rule != NULL &&
 			(got->rule == NULL || strcmp(got->rule, rule) != 0)))
 		fail_msg("%s: got %d %s %s (%s), want %d %s %s", name,
-			got->code, got->enhanced, got->rule, got->text, code,
-			enhanced, rule);
+			got->code, shown(got->enhanced), shown(got->rule),
+			shown(got->text), code, shown(enhanced), shown(rule));
 	if (code != 0) {
 		assert_int_equal(got->enhanced[0] - '0', code / 100);
 		assert_true(strlen(got->text) + 10 <= MR_REPLY_LONGEST);
