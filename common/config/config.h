@@ -72,8 +72,10 @@ const struct mr_settings *mr_config_get(const struct mr_config *config,
 	const struct mr_chain *chain, const struct mr_section *section,
 	const char *title, struct mr_arena *arena);
 
-/* Where the option at `offset` of the struct was set. */
+/* Where the option at `offset` of the struct was set, and by which rung. */
 struct mr_place mr_settings_place(
+	const struct mr_settings *settings, size_t offset);
+enum mr_rung mr_settings_rung(
 	const struct mr_settings *settings, size_t offset);
 
 /* The titles of a section with titles, over all rungs of the chain, each once,

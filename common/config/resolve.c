@@ -93,6 +93,11 @@ struct mr_place mr_settings_place(
 	return settings->places[find_option(settings->section, offset)];
 }
 
+enum mr_rung mr_settings_rung(const struct mr_settings *settings, size_t offset)
+{
+	return settings->from[find_option(settings->section, offset)];
+}
+
 /* The first binding of a section in a scope, and the next one. */
 static const struct mr_binding *find_next(const struct mr_config *config,
 	const struct mr_scope *scope, const struct mr_section_info *info,

@@ -9,7 +9,9 @@
  * for one who takes 40 MB and one who takes 25 MB), the answer is 452 once, and
  * the engine remembers the sender for MR_SPLIT_SECONDS: on the next try RCPT
  * takes only recipients that agree with the first, and answers 452 to the
- * others, which a client sends separately.  So each gets its own answer.
+ * others, which a client sends separately.  So each gets its own answer.  A
+ * mail whose SIZE= says that it fits is not held up, unless the sender has said
+ * so before and it did not.
  */
 /* SPDX-License-Identifier: ISC */
 #ifndef MR_POLICY_ENGINE_H

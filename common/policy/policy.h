@@ -42,7 +42,8 @@ struct mr_policy {
 	struct mr_recipient_maps maps;
 	struct mr_group_maps *groups; /* in the file's order; name NULL ends */
 	struct mr_rule_exception *exceptions; /* in the file's order */
-	uint64_t largest;    /* message.size anyone has, octets */
+	uint64_t largest; /* message.size anyone has, octets, and where */
+	struct mr_place largest_at;
 	bool refuse_largest; /* may MAIL refuse what is above that? */
 	bool needs_content;  /* does any rule ask for the true size? */
 	bool tags;           /* may any rule tag? */

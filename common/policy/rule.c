@@ -28,12 +28,36 @@ const struct mr_rule *mr_rule_load(
 	return question->settings;
 }
 
-static bool is_on(const struct mr_check *check, const struct mr_rule *rule)
+static size_t outcome_offset(int outcome)
 {
-	if (rule->action != MR_OFF)
+	return offsetof(struct mr_rule, outcome[0].action) +
+	       sizeof(((struct mr_rule *)0)->outcome[0]) * (size_t)outcome;
+}
+
+/* An outcome's own action; MR_UNSET: as `action`.  An `action` that a narrower
+ * rung sets means all outcomes: `check helo { action = off }` of a user is not
+ * undone by an outcome that the top of the file sets. */
+static int own_action(const struct mr_settings *settings, int outcome)
+{
+	const struct mr_rule *rule = settings->values;
+	size_t own = outcome_offset(outcome);
+	size_t all = offsetof(struct mr_rule, action);
+
+	if (mr_settings_place(settings, own).file != NULL &&
+		mr_settings_place(settings, all).file != NULL &&
+		mr_settings_rung(settings, all) <
+			mr_settings_rung(settings, own))
+		return MR_UNSET;
+	return rule->outcome[outcome].action;
+}
+
+static bool is_on(
+	const struct mr_check *check, const struct mr_settings *settings)
+{
+	if (((const struct mr_rule *)settings->values)->action != MR_OFF)
 		return true;
 	for (int i = 0; check->outcomes[i].name != NULL; i++)
-		if (rule->outcome[i].action > MR_OFF)
+		if (own_action(settings, i) > MR_OFF)
 			return true;
 	return false;
 }
@@ -87,11 +111,10 @@ static enum mr_action rule_action(const struct mr_question *q,
 		action = rule->unsure;
 		break;
 	case MR_HIT:
-		if (rule->outcome[answer->outcome].action == MR_UNSET)
+		if (own_action(q->rule, answer->outcome) == MR_UNSET)
 			break;
-		offset = offsetof(struct mr_rule, outcome[0].action) +
-		         sizeof(rule->outcome[0]) * (size_t)answer->outcome;
-		action = rule->outcome[answer->outcome].action;
+		offset = outcome_offset(answer->outcome);
+		action = own_action(q->rule, answer->outcome);
 		break;
 	}
 	*at = mr_settings_place(q->rule, offset);
@@ -183,7 +206,8 @@ const struct mr_trace *mr_rule_ask(struct mr_question *question,
 	struct mr_answer answer = { 0 };
 	struct mr_trace *trace;
 
-	if (!is_on(check, mr_rule_load(question, check))) {
+	mr_rule_load(question, check);
+	if (!is_on(check, question->rule)) {
 		if (question->txn->every_rule)
 			add_trace(question, check)->why = "the check is off";
 		return NULL;

@@ -10,6 +10,7 @@
 struct slot {
 	uint64_t hash;
 	time_t until;
+	bool lied; /* its SIZE= fitted all, the mail did not */
 };
 
 struct mr_split {
@@ -65,6 +66,7 @@ void mr_split_remember(struct mr_split *split, const struct mr_txn *txn)
 	pthread_mutex_lock(&split->lock);
 	slot->hash = hash;
 	slot->until = txn->now + MR_SPLIT_SECONDS;
+	slot->lied = txn->declared > 0;
 	pthread_mutex_unlock(&split->lock);
 }
 
@@ -75,7 +77,8 @@ bool mr_split_wanted(struct mr_split *split, const struct mr_txn *txn)
 	bool wanted;
 
 	pthread_mutex_lock(&split->lock);
-	wanted = slot->hash == hash && txn->now < slot->until;
+	wanted = slot->hash == hash && txn->now < slot->until &&
+	         (slot->lied || txn->declared == 0);
 	pthread_mutex_unlock(&split->lock);
 	return wanted;
 }

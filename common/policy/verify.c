@@ -212,15 +212,38 @@ static void see_action(void *context, const struct mr_scope *scope,
 	s->elsewhere |= scope->rung != MR_GLOBAL;
 }
 
+/* Sizes that are set anywhere: the largest, and is there a limit at all? */
+struct sizes {
+	struct mr_policy *policy;
+	bool limited;
+};
+
 static void see_size(void *context, const struct mr_scope *scope,
 	const void *value, const struct mr_place *at)
 {
-	struct mr_policy *policy = context;
+	struct sizes *sizes = context;
 	uint64_t size = *(const uint64_t *)value;
 
-	(void)scope, (void)at;
-	if (size > policy->largest)
-		policy->largest = size;
+	(void)scope;
+	sizes->limited |= size != MR_UNLIMITED;
+	if (size > sizes->policy->largest) {
+		sizes->policy->largest = size;
+		sizes->policy->largest_at = *at;
+	}
+}
+
+static bool survey_sizes(struct mr_policy *policy)
+{
+	const size_t offset = offsetof(struct mr_message, size);
+	const struct mr_settings *settings = mr_config_get(
+		policy->config, NULL, &mr_section_message, NULL, policy->arena);
+	struct sizes sizes = { policy, false };
+
+	policy->largest = ((const struct mr_message *)settings->values)->size;
+	policy->largest_at = mr_settings_place(settings, offset);
+	mr_config_each(
+		policy->config, &mr_section_message, offset, see_size, &sizes);
+	return sizes.limited;
 }
 
 static void survey_check(struct survey *s)
@@ -261,19 +284,8 @@ static bool may_refuse(const struct mr_policy *policy, const struct survey *s)
 
 void mr_policy_survey(struct mr_policy *policy)
 {
-	const struct mr_message *message = mr_config_get(
-		policy->config, NULL, &mr_section_message, NULL, policy->arena)
-	                                           ->values;
-	bool limited = message->size != MR_UNLIMITED;
+	bool limited = survey_sizes(policy);
 
-	policy->largest = message->size;
-	mr_config_each(policy->config, &mr_section_message,
-		offsetof(struct mr_message, size), see_size, policy);
-	/* A limit that is only some user's needs the size as well. */
-	limited |= mr_config_scopes(policy->config, MR_USER) != NULL ||
-	           mr_config_scopes(policy->config, MR_DOMAIN) != NULL ||
-	           mr_config_scopes(policy->config, MR_GROUP) != NULL ||
-	           mr_config_scopes(policy->config, MR_LISTENER) != NULL;
 	for (size_t i = 0; mr_checks[i] != NULL; i++) {
 		struct survey s = { .policy = policy, .check = mr_checks[i] };
 

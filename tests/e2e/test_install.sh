@@ -4,7 +4,8 @@
 # usage: test_install.sh [bookworm|trixie]
 #
 # In a clean Debian with real systemd, and its own Postfix and Dovecot in use:
-# runs the commands of README.md block by block, as they stand, and looks what mail does in between.
+# runs the commands of README.md block by block, as they stand, and looks what
+# mail does in between.
 set -eu
 src=$(dirname -- "$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")")
 [ -e /lab-script ] || exec "$src/tests/lab" systemd \

@@ -89,7 +89,7 @@ time_t time(time_t *t)
 int timespec_get(struct timespec *ts, int base)
 {
 	return base == TIME_UTC && clock_gettime(CLOCK_REALTIME, ts) == 0 ? base
-									  : 0;
+	                                                                  : 0;
 }
 
 /* --- file times --------------------------------------------------------- */

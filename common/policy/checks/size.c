@@ -74,8 +74,10 @@ static enum mr_finding run(
 {
 	uint64_t declared = q->txn->declared, limit;
 
-	if (q->stage == MR_STAGE_MAIL)
+	if (q->stage == MR_STAGE_MAIL) {
+		answer->at = q->policy->largest_at;
 		return compare(q, answer, declared, q->policy->largest);
+	}
 	limit = mr_fact_limit(q, q->recipient, &answer->at);
 	if (q->stage == MR_STAGE_EOM)
 		return compare(q, answer, q->txn->size, limit);
