@@ -302,7 +302,7 @@ static struct mr_session *connect_client(const struct told *told)
 
 	mr_session_client(session, &told->client, told->client_name);
 	mr_session_listener(session, told->port, NULL);
-	mr_session_tls(session, told->tls, NULL);
+	mr_session_tls(session, told->tls);
 	if (*told->helo != '\0')
 		mr_session_helo(session, told->helo);
 	mr_session_login(session, told->login);

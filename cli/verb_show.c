@@ -114,7 +114,6 @@ static void add_scopes(
 	struct shown *shown, struct mr_columns *head, const struct mr_who *who)
 {
 	struct mr_arena *arena = shown->cli->arena;
-	const struct mr_scope *perhaps = who->perhaps.scope[MR_GROUP];
 
 	for (int rung = 0; rung < MR_GLOBAL; rung++) {
 		const struct mr_scope *scope = who->chain.scope[rung];
@@ -127,14 +126,15 @@ static void add_scopes(
 		row->cell[1] = mr_arena_printf(arena, "%s (%s)", scope->title,
 			mr_place_format(arena, &scope->at));
 	}
-	if (who->unsure && perhaps != NULL) {
+	for (size_t i = 0; who->perhaps != NULL && who->perhaps[i] != NULL;
+		i++) {
 		struct mr_row *row = mr_columns_row(head);
 
 		row->cell[0] = "perhaps";
 		row->cell[1] = mr_arena_printf(arena,
 			"group %s, whose table cannot be read now; until then "
-			"the larger message.size counts",
-			perhaps->title);
+			"the more generous rules count",
+			who->perhaps[i]->title);
 		row->style = MR_STYLE_BAD;
 	}
 }

@@ -77,14 +77,13 @@ static void on_close(void *context)
 	free(c);
 }
 
-/* Postfix's cleanup says 127.0.0.1 and "localhost" for sendmail(1), and 0 (or
- * nothing) for the port, as it has none. */
-static bool is_local(const struct mr_ip *ip, const char *name, const char *port)
+/* For sendmail(1) Postfix's cleanup says "localhost", 127.0.0.1 and port 0. */
+static bool is_local(const struct mr_ip *ip, const char *name, unsigned port)
 {
 	struct mr_ip loopback;
 	struct mr_error ignored;
 
-	if (port != NULL && strtoul(port, NULL, 10) != 0)
+	if (port != 0)
 		return false;
 	if (ip->family == 0)
 		return true;
@@ -98,23 +97,23 @@ static void on_connect(void *context, struct mr_mta *mta, const char *name,
 	const struct sockaddr *address)
 {
 	struct connection *c = context;
-	const char *port = mr_mta_macro(mta, "{daemon_port}");
+	const char *digits = mr_mta_macro(mta, "{daemon_port}");
+	unsigned port =
+		digits == NULL ? 0 : (unsigned)strtoul(digits, NULL, 10);
 	struct mr_ip ip = { 0 };
 
 	end_transaction(c);
 	if (address != NULL)
 		ip = mr_ip_from_sockaddr(address);
 	mr_session_client(c->session, ip.family == 0 ? NULL : &ip, name);
-	mr_session_listener(c->session,
-		port == NULL ? 0 : (unsigned)strtoul(port, NULL, 10),
-		mr_mta_macro(mta, "{daemon_name}"));
+	mr_session_listener(
+		c->session, port, mr_mta_macro(mta, "{daemon_name}"));
 	c->session->local = is_local(&ip, name, port);
 }
 
 static void tell_tls(struct connection *c, struct mr_mta *mta)
 {
-	mr_session_tls(c->session, mr_mta_macro(mta, "{tls_version}"),
-		mr_mta_macro(mta, "{cipher}"));
+	mr_session_tls(c->session, mr_mta_macro(mta, "{tls_version}"));
 }
 
 static void on_helo(void *context, struct mr_mta *mta, const char *name)
@@ -147,6 +146,8 @@ static enum mr_mta_answer judge(struct connection *c, struct mr_mta *mta,
 
 	mr_txn_queue_id(c->txn, mr_mta_macro(mta, "i"));
 	verdict = mr_engine_step(c->events->engine, c->txn, stage);
+	mr_log(MR_LOG_DEBUG, "%s %s: %s", c->txn->id, mr_stage_smtp(stage),
+		mr_verdict_name(verdict));
 	log_trace(c);
 	atomic_store(&c->events->spoke_ms, now_ms());
 	if (c->session->local && stage != MR_STAGE_EOM)
@@ -157,7 +158,8 @@ static enum mr_mta_answer judge(struct connection *c, struct mr_mta *mta,
 	return mr_reply_give(mta, verdict);
 }
 
-uint64_t mr_events_declared(const char *const *parameters)
+/* SIZE= among MAIL's parameters (RFC 1870); 0: none that makes sense. */
+static uint64_t declared_size(const char *const *parameters)
 {
 	for (; *parameters != NULL; parameters++) {
 		const char *p = *parameters;
@@ -201,7 +203,7 @@ static enum mr_mta_answer on_mail(
 	struct connection *c = context;
 	const char *sender = arguments[0] == NULL ? "" : arguments[0];
 	uint64_t declared =
-		arguments[0] == NULL ? 0 : mr_events_declared(arguments + 1);
+		arguments[0] == NULL ? 0 : declared_size(arguments + 1);
 	enum mr_mta_answer answer;
 
 	end_transaction(c);

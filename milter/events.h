@@ -35,7 +35,4 @@ struct mr_events {
 
 extern const struct mr_mta_callbacks mr_events_callbacks;
 
-/* SIZE= among MAIL's parameters (RFC 1870); 0: none that makes sense. */
-uint64_t mr_events_declared(const char *const *parameters);
-
 #endif

@@ -105,10 +105,9 @@ static void ask_macros(SMFICTX *ctx)
 		int stage;
 		const char *names;
 	} wanted[] = {
-		{ SMFIM_CONNECT, "{client_addr} {daemon_name} {daemon_port}" },
-		{ SMFIM_HELO, "{tls_version} {cipher}" },
-		{ SMFIM_ENVFROM,
-			"i {auth_type} {auth_authen} {tls_version} {cipher}" },
+		{ SMFIM_CONNECT, "{daemon_name} {daemon_port}" },
+		{ SMFIM_HELO, "{tls_version}" },
+		{ SMFIM_ENVFROM, "i {auth_authen} {tls_version}" },
 		{ SMFIM_ENVRCPT, "i" },
 		{ SMFIM_EOM, "i" },
 	};

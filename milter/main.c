@@ -165,6 +165,7 @@ int main(int argc, char **argv)
 	struct mr_error error;
 	int parent = -1;
 
+	mr_start_fill_standard();
 	read_options(argc, argv, &options);
 	if (options.daemon && (parent = mr_start_detach(&error)) < 0)
 		fail(1, error.text);

@@ -72,7 +72,8 @@ void mr_mta_run(void);
 int mr_mta_quiesce(struct mr_error *error);
 
 /* Within a callback: what the MTA says of "{daemon_port}", "i"...; NULL if it
- * says nothing.  Valid during the call. */
+ * says nothing.  Valid during the call.  What was said at an earlier step
+ * stays until the MTA says more at the same one. */
 const char *mr_mta_macro(struct mr_mta *mta, const char *name);
 /* The reply that goes with the answer REJECT or TEMPFAIL; without one it is
  * the MTA's own.  `text` is one line of printable ASCII.  -1: not usable. */

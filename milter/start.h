@@ -7,6 +7,10 @@
 
 #include <stdbool.h>
 
+/* Opens what is closed of standard input, output and error, so that nothing
+ * else gets their descriptors. */
+void mr_start_fill_standard(void);
+
 /* Goes on in a child process of a new session, and returns there the
  * descriptor for mr_start_ready.  The parent waits: it ends with 0 when the
  * child is ready, or with the child's own exit status. */

@@ -138,6 +138,8 @@ static int load(const struct mr_schema *schema, const struct mr_node *nodes,
 	if (large)
 		malloc_trim(0);
 	validate_all(config, problems);
+	if (schema->verify != NULL)
+		schema->verify(config, problems);
 	*config_r = config;
 	if (problems->mistakes > 0)
 		mr_config_free(config_r);

@@ -33,7 +33,7 @@ static void print_sets(struct publishing *p, const struct mr_binding *binding,
 			&binding->info->section->options[i];
 		const struct mr_set *set = find_set(binding, i);
 
-		if (set != NULL)
+		if (set != NULL && !option->unpublished)
 			fprintf(p->out, "%s%s = %s # %s\n", indent,
 				option->name,
 				mr_value_format(p->scratch, option, set->value),
@@ -72,9 +72,10 @@ static void print_top(struct publishing *p)
 			print_instance(p, b, "", "\t");
 }
 
+/* Its own settings alone are no reason to name a customer. */
 static bool is_published(const struct mr_scope *scope)
 {
-	const struct mr_binding *b = scope->bindings;
+	const struct mr_binding *b = scope->bindings->next;
 
 	while (b != NULL && !b->info->section->published)
 		b = b->next;

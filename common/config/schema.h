@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 struct mr_arena;
+struct mr_config;
 struct mr_problems;
 
 enum mr_type {            /* what the struct's member is; in lists, the items */
@@ -71,6 +72,7 @@ struct mr_option {
 	size_t offset;
 	const char *initial;      /* the default; NULL: not set */
 	const char *const *words; /* MR_TYPE_ENUM, ends with NULL */
+	bool unpublished;         /* stays out of the mailbox copy */
 	int64_t least, most;      /* MR_TYPE_NUMBER; 0, 0: not negative */
 	const char *help;         /* one sentence for `mailreeve settings` */
 };
@@ -113,6 +115,10 @@ struct mr_section {
 /* All sections a program understands; the first is the top level. */
 struct mr_schema {
 	const struct mr_section *const *sections; /* ends with NULL */
+	/* What no single section can say; also asked of a file with other
+	 * mistakes, so that all are told in one run.  NULL: nothing. */
+	void (*verify)(
+		const struct mr_config *config, struct mr_problems *problems);
 };
 
 #endif

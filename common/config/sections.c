@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #define AT(type, member) offsetof(struct type, member)
 
@@ -18,7 +19,8 @@ static const char *const auth_words[] = { "optional", "required", "refuse",
 static const char *const full_words[] = { "defer", "reject", NULL };
 
 static const struct mr_option global_options[] = {
-	{ "hostname", MR_TYPE_STRING, .offset = AT(mr_global, hostname),
+	{ "hostname", MR_TYPE_STRING, .unpublished = true,
+		.offset = AT(mr_global, hostname),
 		.help = "The name of this mail server in replies and headers; "
 			"by default the system's host name." },
 	{ "mode", MR_TYPE_ENUM, .offset = AT(mr_global, mode),
@@ -26,29 +28,51 @@ static const struct mr_option global_options[] = {
 		.help = "With observe nothing is refused, tagged or purged: "
 			"what would have happened is only logged and "
 			"counted." },
-	{ "trusted", MR_TYPE_NETWORK, .list = true,
+	{ "trusted", MR_TYPE_NETWORK, .unpublished = true, .list = true,
 		.offset = AT(mr_global, trusted),
 		.initial = "127.0.0.0/8 [::1]/128",
 		.help = "Clients that sender checks do not apply to: own "
 			"networks, webmail, an own backup MX." },
-	{ "exempt", MR_TYPE_PATTERN, .list = true,
+	{ "exempt", MR_TYPE_PATTERN, .unpublished = true, .list = true,
 		.offset = AT(mr_global, exempt),
 		.initial = "postmaster@* abuse@*",
 		.help = "Recipients that sender checks do not apply to, so "
 			"that a wrongly refused sender can reach a person." },
-	{ "tag_header", MR_TYPE_STRING, .offset = AT(mr_global, tag_header),
-		.initial = "X-Mailreeve",
+	{ "tag_header", MR_TYPE_STRING, .unpublished = true,
+		.offset = AT(mr_global, tag_header), .initial = "X-Mailreeve",
 		.help = "The header that the action tag adds to a mail." },
-	{ "on_failure", MR_TYPE_ENUM, .offset = AT(mr_global, on_failure),
-		.initial = "tempfail", .words = failure_words,
+	{ "on_failure", MR_TYPE_ENUM, .unpublished = true,
+		.offset = AT(mr_global, on_failure), .initial = "tempfail",
+		.words = failure_words,
 		.help = "What Postfix does with mail while Mailreeve does not "
 			"answer; setup prints it as default_action." },
-	{ "wait", MR_TYPE_DURATION, .offset = AT(mr_global, wait),
-		.initial = "8s",
+	{ "wait", MR_TYPE_DURATION, .unpublished = true,
+		.offset = AT(mr_global, wait), .initial = "8s",
 		.help = "The longest that one mail waits for look-ups, all "
 			"together; what is unknown then is unsure." },
 	{ NULL },
 };
+
+static struct mr_place place_of(const struct mr_option *options,
+	const struct mr_place *places, size_t offset)
+{
+	size_t i = 0;
+
+	while (options[i].offset != offset)
+		i++;
+	return places[i];
+}
+
+/* Forged headers of that name are deleted, so it must not be anybody else's. */
+static bool is_own_header(const char *name)
+{
+	const char *p = name;
+
+	for (; *p > ' ' && *p <= '~' && *p != ':'; p++)
+		;
+	return *p == '\0' && strncasecmp(name, "X-", 2) == 0 &&
+	       name[2] != '\0' && p - name <= 64;
+}
 
 static void validate_global(const void *values, const struct mr_place *places,
 	struct mr_problems *problems)
@@ -56,12 +80,17 @@ static void validate_global(const void *values, const struct mr_place *places,
 	const struct mr_global *global = values;
 
 	/* Postfix's milter_command_timeout, as setup prints it, is 30 s. */
-	for (size_t i = 0; global_options[i].name != NULL; i++)
-		if (global_options[i].offset == AT(mr_global, wait) &&
-			(global->wait < 1 || global->wait > 25))
-			mr_problem_add(problems, MR_MISTAKE, places[i],
-				"wait must be from 1s to 25s: Postfix gives "
-				"up on a milter after 30s");
+	if (global->wait < 1 || global->wait > 25)
+		mr_problem_add(problems, MR_MISTAKE,
+			place_of(global_options, places, AT(mr_global, wait)),
+			"wait must be from 1s to 25s: Postfix gives up on a "
+			"milter after 30s");
+	if (!is_own_header(global->tag_header))
+		mr_problem_add(problems, MR_MISTAKE,
+			place_of(global_options, places,
+				AT(mr_global, tag_header)),
+			"tag_header must be a name of its own that begins with "
+			"X-, as forged ones are deleted");
 }
 
 const struct mr_section mr_section_global = {
@@ -123,18 +152,18 @@ static int check_listener(const char *title, struct mr_error *error)
 	struct mr_error ignored;
 	int64_t port;
 
-	if (mr_number_parse(title, 1, 65535, &port, &ignored) == 0)
+	if (title[0] != '0' &&
+		mr_number_parse(title, 1, 65535, &port, &ignored) == 0)
 		return 0;
+	if (strspn(title, "0123456789") == strlen(title))
+		return mr_error_set(
+			error, "a port is a number from 1 to 65535");
 	for (const char *p = title; *p != '\0'; p++)
 		if (!isalnum((unsigned char)*p) &&
 			strchr("._:-[]/", *p) == NULL)
 			return mr_error_set(error,
 				"a listener is a port (1 to 65535) or a "
 				"Postfix daemon_name");
-	if (isdigit((unsigned char)title[0]) &&
-		strspn(title, "0123456789") == strlen(title))
-		return mr_error_set(
-			error, "a port is a number from 1 to 65535");
 	return 0;
 }
 
@@ -204,7 +233,8 @@ static int check_domain(const char *title, struct mr_error *error)
 }
 
 static const struct mr_option domain_options[] = {
-	{ "tls", MR_TYPE_TLS, .offset = AT(mr_domain, tls), .initial = "no",
+	{ "tls", MR_TYPE_TLS, .unpublished = true, .offset = AT(mr_domain, tls),
+		.initial = "no",
 		.help = "The least TLS version for logins of this domain; the "
 			"listener's own still applies." },
 	{ NULL },
@@ -270,7 +300,7 @@ static const struct mr_option exception_options[] = {
 	{ "until", MR_TYPE_DATE, .offset = AT(mr_exception, until),
 		.help = "The last day on which the exception holds." },
 	{ "reason", MR_TYPE_STRING, .offset = AT(mr_exception, reason),
-		.help = "Why; shown in the log and by explain." },
+		.help = "Why; explain shows it." },
 	{ NULL },
 };
 
@@ -319,12 +349,56 @@ static const struct mr_option milter_options[] = {
 	{ NULL },
 };
 
+/* unix:PATH, inet:PORT@ADDRESS, inet6:PORT@ADDRESS, fd:NUMBER. */
+static bool is_socket(const char *text)
+{
+	const char *rest = strchr(text, ':');
+	struct mr_error ignored;
+	char digits[8] = "";
+	size_t n;
+	int64_t number;
+
+	if (rest == NULL)
+		return false;
+	rest++;
+	if (strncmp(text, "unix:", 5) == 0)
+		return rest[0] == '/';
+	n = strcspn(rest, "@");
+	if (n >= sizeof(digits))
+		return false;
+	memcpy(digits, rest, n);
+	if (strncmp(text, "fd:", 3) == 0)
+		return rest[n] == '\0' &&
+		       mr_number_parse(digits, 3, 1023, &number, &ignored) == 0;
+	return (strncmp(text, "inet:", 5) == 0 ||
+		       strncmp(text, "inet6:", 6) == 0) &&
+	       mr_number_parse(digits, 1, 65535, &number, &ignored) == 0;
+}
+
+static void validate_milter(const void *values, const struct mr_place *places,
+	struct mr_problems *problems)
+{
+	const struct mr_milter *milter = values;
+
+	if (!is_socket(milter->socket))
+		mr_problem_add(problems, MR_MISTAKE,
+			place_of(milter_options, places, AT(mr_milter, socket)),
+			"a socket is unix:/PATH, inet:PORT@ADDRESS, "
+			"inet6:PORT@ADDRESS or fd:NUMBER");
+	if (milter->control[0] != '/')
+		mr_problem_add(problems, MR_MISTAKE,
+			place_of(
+				milter_options, places, AT(mr_milter, control)),
+			"control is a path that begins with /");
+}
+
 const struct mr_section mr_section_milter = {
 	.name = "milter",
 	.rung = MR_UNSET,
 	.where = MR_IN(MR_GLOBAL),
 	.options = milter_options,
 	.size = sizeof(struct mr_milter),
+	.validate = validate_milter,
 	.help = "The milter program.",
 };
 

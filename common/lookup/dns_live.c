@@ -5,7 +5,7 @@
 #include "common/base/arena.h"
 #include "common/base/units.h"
 #include "common/lookup/dns_source.h"
-#include "common/map/clock.h"
+#include "common/base/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/base/arena.h"
 #include "common/base/log.h"
-#include "common/map/clock.h"
+#include "common/base/clock.h"
 #include "common/map/lmdb_file.h"
 #include "common/map/type.h"
 

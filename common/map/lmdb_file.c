@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/map/lmdb_file.h"
 #include "common/base/arena.h"
-#include "common/map/clock.h"
+#include "common/base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>

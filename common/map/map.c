@@ -4,7 +4,7 @@
 #include "common/map/map.h"
 #include "common/base/arena.h"
 #include "common/base/text.h"
-#include "common/map/clock.h"
+#include "common/base/clock.h"
 #include "common/map/type.h"
 
 #include <pthread.h>

@@ -6,7 +6,7 @@
 #include "common/map/userdb.h"
 #include "common/base/arena.h"
 #include "common/base/text.h"
-#include "common/map/clock.h"
+#include "common/base/clock.h"
 #include "common/map/type.h"
 
 #include <errno.h>

@@ -3,8 +3,8 @@
  *
  * A check is one file, checks/NAME.c, and one line, CHECK(NAME) in checks.def.
  * It declares its settings, its outcomes with their reply codes and texts, and
- * a function that finds.  It decides nothing: the admin's rule does, in
- * engine.c, for all checks alike.
+ * a function that finds.  It decides nothing: the admin's rule does, in rule.c,
+ * for all checks alike.
  */
 /* SPDX-License-Identifier: ISC */
 #ifndef MR_POLICY_CHECK_H
@@ -34,34 +34,34 @@ struct mr_rule {
 extern const char *const mr_action_words[];
 extern const char *const mr_unsure_words[];
 
+/* clang-format off */
 /* The rows that every check has: what to do on a hit, and when unsure. */
-#define MR_RULE_OPTIONS(hit, not_known, not_known_text)                       \
-	{ "action", MR_TYPE_ENUM, .offset = offsetof(struct mr_rule, action), \
-		.initial = (hit), .words = mr_action_words,                   \
-		.help = "What to do if the check finds something." },         \
-		{ "unsure", MR_TYPE_ENUM,                                     \
-			.offset = offsetof(struct mr_rule, unsure),           \
-			.initial = (not_known), .words = mr_unsure_words,     \
-			.help = "What to do if it could not find out." },     \
-	{                                                                     \
-		"unsure_text", MR_TYPE_STRING,                                \
-			.offset = offsetof(struct mr_rule, unsure_text),      \
-			.initial = (not_known_text),                          \
-			.help = "The reply if it could not find out."         \
-	}
+#define MR_RULE_OPTIONS(hit, not_known, not_known_text)                        \
+	{ "action", MR_TYPE_ENUM, .offset = offsetof(struct mr_rule, action),  \
+		.initial = (hit), .words = mr_action_words,                    \
+		.help = "What to do if the check finds something." },          \
+	{ "unsure", MR_TYPE_ENUM,                                              \
+		.offset = offsetof(struct mr_rule, unsure),                    \
+		.initial = (not_known), .words = mr_unsure_words,              \
+		.help = "What to do if it could not find out." },              \
+	{ "unsure_text", MR_TYPE_STRING,                                       \
+		.offset = offsetof(struct mr_rule, unsure_text),               \
+		.initial = (not_known_text),                                   \
+		.help = "The reply if it could not find out." }
 /* The rows of one outcome: its own action, and its reply's text. */
 #define MR_OUTCOME_OPTIONS(index, name, own_action, reply_text, when)          \
 	{ name, MR_TYPE_ENUM,                                                  \
 		.offset = offsetof(struct mr_rule, outcome[index].action),     \
 		.initial = (own_action), .words = mr_action_words,             \
 		.help = "What to do if " when "; by default as action." },     \
-	{                                                                      \
-		name "_text", MR_TYPE_STRING,                                  \
-			.offset =                                              \
-				offsetof(struct mr_rule, outcome[index].text), \
-			.initial = (reply_text),                               \
-			.help = "The reply if " when "."                       \
-	}
+	MR_TEXT_OPTION(index, name, reply_text, when)
+/* An outcome without an action of its own, as `mixed` is. */
+#define MR_TEXT_OPTION(index, name, reply_text, when)                          \
+	{ name "_text", MR_TYPE_STRING,                                        \
+		.offset = offsetof(struct mr_rule, outcome[index].text),       \
+		.initial = (reply_text),                                       \
+		.help = "The reply if " when "." }
+/* clang-format on */
 
 /* RFC 5321 section 4.2 and RFC 3463, as registered by RFC 5248. */
 struct mr_code {
@@ -105,13 +105,20 @@ struct mr_check {
 	bool about_sender;
 	/* Needs the size of headers and body where the policy enables it. */
 	bool needs_content;
-	/* The outcome for a mail that some of its recipients accept and some do
-	 * not, when only one answer is possible; checks of MR_STAGE_EOM need
-	 * one, others say MR_UNSET. */
+	/* For checks of MR_STAGE_EOM, others say MR_UNSET and NULL: the outcome
+	 * (with a text only) for a mail that some of its recipients take and
+	 * some do not; and whether `other` will answer like the question's
+	 * recipient, whatever the mail turns out to be. */
 	int mixed;
+	bool (*agrees)(
+		const struct mr_question *question, struct mr_recipient *other);
 	struct mr_code unsure; /* a 4xx code; `reject` makes it 5xx */
 	enum mr_finding (*run)(
 		const struct mr_question *question, struct mr_answer *answer);
+	/* What the policy lacks for the check, if anybody has it on; `at` is
+	 * where.  NULL: nothing. */
+	void (*verify)(const struct mr_config *config,
+		const struct mr_place *at, struct mr_problems *problems);
 };
 
 /* Another section's settings for the question's recipient. */

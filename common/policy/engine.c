@@ -88,8 +88,7 @@ void mr_engine_begin(struct mr_engine *engine, struct mr_txn *txn)
 		&txn->login_who);
 }
 
-/* --- a stage ----------------------------------------------------------------
- */
+/* --- a stage */
 
 static void count(
 	struct mr_engine *engine, size_t check, const struct mr_trace *trace)
@@ -133,6 +132,8 @@ static struct mr_decision judge(struct mr_engine *engine, struct mr_txn *txn,
 	for (size_t i = 0; mr_checks[i] != NULL; i++) {
 		if (decision.verdict.action == MR_REJECT && !txn->every_rule)
 			break;
+		if (stage == MR_STAGE_MAIL && !(txn->policy->at_mail >> i & 1))
+			continue;
 		if (mr_checks[i]->stages & (1u << stage))
 			count(engine, i,
 				mr_rule_ask(&q, mr_checks[i], &decision));
@@ -140,12 +141,50 @@ static struct mr_decision judge(struct mr_engine *engine, struct mr_txn *txn,
 	return decision;
 }
 
+static struct mr_verdict split(struct mr_engine *engine, struct mr_txn *txn,
+	struct mr_recipient *recipient, enum mr_stage stage,
+	const struct mr_check *check, struct mr_place at)
+{
+	struct mr_question q = question_about(txn, recipient, stage);
+	struct mr_decision decision;
+	const struct mr_trace *trace = mr_rule_split(&q, check, at, &decision);
+	size_t number = 0;
+
+	while (mr_checks[number] != check)
+		number++;
+	count(engine, number, trace);
+	return decision.verdict;
+}
+
+/* On the next try of a mail that was split: the check by which this recipient
+ * would not be answered like the first that was accepted, or NULL. */
+static const struct mr_check *find_disagreement(
+	struct mr_txn *txn, struct mr_recipient *recipient)
+{
+	struct mr_question q = question_about(txn, recipient, MR_STAGE_EOM);
+	struct mr_recipient *first = txn->recipients;
+
+	while (first != NULL && !first->accepted)
+		first = first->next;
+	for (size_t i = 0; first != NULL && mr_checks[i] != NULL; i++)
+		if ((mr_checks[i]->stages & (1u << MR_STAGE_EOM)) &&
+			!mr_rule_agrees(&q, mr_checks[i], first))
+			return mr_checks[i];
+	return NULL;
+}
+
 static void judge_recipient(struct mr_engine *engine, struct mr_txn *txn)
 {
 	struct mr_recipient *r = txn->newest;
+	const struct mr_check *check = NULL;
 
 	mr_fact_who(txn, r->address.plain, &r->who);
 	r->verdict = judge(engine, txn, r, MR_STAGE_RCPT).verdict;
+	if (r->verdict.action < MR_DEFER && txn->split && !txn->session->local)
+		check = find_disagreement(txn, r);
+	if (check != NULL)
+		r->verdict = split(engine, txn, r, MR_STAGE_RCPT, check,
+			(struct mr_place){ 0 });
 	r->accepted = r->verdict.action < MR_DEFER;
 	txn->verdict = r->verdict;
 }
@@ -182,39 +221,24 @@ static void merge(struct merger *merger, const struct mr_decision *decision,
 	}
 }
 
-/* Some take the mail and some do not: 452 once, and split the next try. */
-static struct mr_verdict answer_mixed(struct mr_engine *engine,
-	struct mr_txn *txn, const struct mr_decision *refusal,
-	struct mr_recipient *recipient)
-{
-	struct mr_question q = question_about(txn, recipient, MR_STAGE_EOM);
-	struct mr_answer answer = {
-		.finding = MR_HIT,
-		.outcome = refusal->check->mixed,
-		.size = txn->size,
-		.limit = recipient->limit,
-	};
-
-	mr_split_remember(engine->split, txn);
-	mr_rule_load(&q, refusal->check);
-	return mr_rule_verdict(
-		&q, refusal->check, &answer, MR_DEFER, refusal->verdict.at);
-}
-
 static struct mr_verdict conclude(struct mr_engine *engine, struct mr_txn *txn,
 	const struct merger *merger)
 {
 	bool rejected = merger->rejected_by != NULL;
 	bool deferred = merger->deferred_by != NULL;
+	const struct mr_decision *refusal =
+		rejected ? &merger->rejected : &merger->deferred;
 
+	if (merger->accepted + rejected + deferred < 2)
+		return refusal->verdict;
 	/* What sendmail(1) gave us cannot be asked to come again in parts: it
 	 * goes back to its sender whole. */
-	if (!txn->session->local && (merger->accepted || deferred) && rejected)
-		return answer_mixed(
-			engine, txn, &merger->rejected, merger->rejected_by);
-	if (rejected)
-		return merger->rejected.verdict;
-	return merger->deferred.verdict;
+	if (txn->session->local)
+		return refusal->verdict;
+	mr_split_remember(engine->split, txn);
+	return split(engine, txn,
+		rejected ? merger->rejected_by : merger->deferred_by,
+		MR_STAGE_EOM, refusal->check, refusal->verdict.at);
 }
 
 static void judge_message(struct mr_engine *engine, struct mr_txn *txn)
@@ -247,9 +271,7 @@ const struct mr_verdict *mr_engine_step(
 {
 	switch (stage) {
 	case MR_STAGE_MAIL:
-		txn->verdict = (struct mr_verdict){ 0 };
-		if (txn->policy->refuse_largest)
-			txn->verdict = judge(engine, txn, NULL, stage).verdict;
+		txn->verdict = judge(engine, txn, NULL, stage).verdict;
 		break;
 	case MR_STAGE_RCPT:
 		judge_recipient(engine, txn);
@@ -263,8 +285,7 @@ const struct mr_verdict *mr_engine_step(
 	return &txn->verdict;
 }
 
-/* --- afterwards -------------------------------------------------------------
- */
+/* --- afterwards */
 
 const struct mr_verdict *mr_txn_summary(const struct mr_txn *txn)
 {

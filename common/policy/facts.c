@@ -2,17 +2,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/policy/facts.h"
 #include "common/base/arena.h"
-#include "common/base/text.h"
-
-#include <time.h>
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+#include "common/base/clock.h"
 
 static int64_t deadline_of(const struct mr_txn *txn, int64_t since)
 {
@@ -23,18 +13,18 @@ void mr_fact_who(struct mr_txn *txn, const char *address, struct mr_who *who)
 {
 	const struct mr_scope *listener = mr_policy_listener(
 		txn->policy, txn->session->port, txn->session->daemon_name);
-	int64_t since = now_ms();
+	int64_t since = mr_clock_ms();
 
 	mr_policy_who(txn->policy, address, listener, deadline_of(txn, since),
 		txn->arena, who);
-	txn->waited_ms += now_ms() - since;
+	txn->waited_ms += mr_clock_ms() - since;
 }
 
 enum mr_lookup mr_fact_recipient(const struct mr_question *question)
 {
 	struct mr_recipient *r = question->recipient;
 	struct mr_txn *txn = question->txn;
-	int64_t since = now_ms();
+	int64_t since = mr_clock_ms();
 	struct mr_error error;
 
 	if (r->resolved)
@@ -42,7 +32,7 @@ enum mr_lookup mr_fact_recipient(const struct mr_question *question)
 	r->resolution = mr_recipient_find(&txn->policy->maps, r->address.text,
 		deadline_of(txn, since), txn->arena, &r->found, &error);
 	r->resolved = true;
-	txn->waited_ms += now_ms() - since;
+	txn->waited_ms += mr_clock_ms() - since;
 	if (r->resolution == MR_TEMPFAIL)
 		r->unresolved = mr_arena_strdup(txn->arena, error.text);
 	return r->resolution;
@@ -73,6 +63,7 @@ static void find_limit(
 	if (own <= r->limit || !is_ours(&about)) {
 		r->limit = own;
 		r->limit_at = own_at;
+		r->limit_is_senders = true;
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "common/base/arena.h"
 #include "common/map/map.h"
 #include "common/policy/check.h"
+#include "common/policy/survey.h"
 #include "common/policy/verify.h"
 
 #include <limits.h>
@@ -33,7 +34,7 @@ static const struct mr_section *const core_sections[] = {
 	NULL,
 };
 
-static const struct mr_schema schema = { core_sections };
+static const struct mr_schema schema = { core_sections, mr_policy_verify };
 
 const struct mr_schema *mr_policy_schema(void)
 {
@@ -170,11 +171,6 @@ int mr_policy_load(const char *path, struct mr_policy **policy_r,
 	policy->config = config;
 	policy->references = 1;
 	set_global(policy);
-	mr_policy_verify(policy, problems);
-	if (problems->mistakes > 0) {
-		mr_policy_release(&policy);
-		return -1;
-	}
 	open_recipient_maps(policy, problems);
 	open_groups(policy, problems);
 	list_exceptions(policy);

@@ -32,6 +32,7 @@ struct mr_rule_exception {
 struct mr_group_maps {
 	const struct mr_scope *scope; /* NULL ends the array */
 	struct mr_map **members;      /* ends with NULL */
+	int64_t warned_ms; /* when it was last said that they are dead */
 };
 
 struct mr_policy {
@@ -40,13 +41,13 @@ struct mr_policy {
 	const struct mr_global *global;
 	const struct mr_milter *milter;
 	struct mr_recipient_maps maps;
-	struct mr_group_maps *groups; /* in the file's order; name NULL ends */
+	struct mr_group_maps *groups;         /* in the file's order */
 	struct mr_rule_exception *exceptions; /* in the file's order */
 	uint64_t largest; /* message.size anyone has, octets, and where */
 	struct mr_place largest_at;
-	bool refuse_largest; /* may MAIL refuse what is above that? */
-	bool needs_content;  /* does any rule ask for the true size? */
-	bool tags;           /* may any rule tag? */
+	uint64_t at_mail;   /* the checks that MAIL may ask, by number */
+	bool needs_content; /* does any rule ask for the true size? */
+	bool tags;          /* may any rule tag? */
 	unsigned references;
 };
 
@@ -61,10 +62,10 @@ void mr_policy_release(struct mr_policy **policy);
 /* Whose rules apply: the user, group, domain and listener of an address. */
 struct mr_who {
 	struct mr_chain chain;
-	/* Where a group's table could not be read: the chain as if the address
-	 * were a member.  The more generous of the two counts (DESIGN.md). */
-	struct mr_chain perhaps;
-	bool unsure;
+	/* The groups that the address may be in, as their tables could not be
+	 * read; NULL: none, else ends with NULL.  The most generous of all
+	 * counts. */
+	const struct mr_scope **perhaps;
 };
 
 /* `address` is lower case without detail; `listener` may be NULL. */

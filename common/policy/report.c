@@ -20,7 +20,7 @@ static char *head(
 
 	if (name == NULL)
 		name = "unknown";
-	if (s->client.family == 0)
+	if (s->local || s->client.family == 0)
 		return mr_arena_printf(txn->arena, "%s: %s: %s from local",
 			txn->queue_id == NULL ? "NOQUEUE" : txn->queue_id,
 			action, mr_stage_smtp(stage));

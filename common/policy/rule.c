@@ -20,12 +20,10 @@ const struct mr_settings *mr_question_settings(
 		NULL, question->txn->arena);
 }
 
-const struct mr_rule *mr_rule_load(
-	struct mr_question *question, const struct mr_check *check)
+static void load(struct mr_question *question, const struct mr_check *check)
 {
 	question->rule = mr_question_settings(question, check->section);
 	question->settings = question->rule->values;
-	return question->settings;
 }
 
 static size_t outcome_offset(int outcome)
@@ -51,13 +49,13 @@ static int own_action(const struct mr_settings *settings, int outcome)
 	return rule->outcome[outcome].action;
 }
 
-static bool is_on(
+bool mr_rule_is_on(
 	const struct mr_check *check, const struct mr_settings *settings)
 {
 	if (((const struct mr_rule *)settings->values)->action != MR_OFF)
 		return true;
 	for (int i = 0; check->outcomes[i].name != NULL; i++)
-		if (own_action(settings, i) > MR_OFF)
+		if (i != check->mixed && own_action(settings, i) > MR_OFF)
 			return true;
 	return false;
 }
@@ -74,8 +72,8 @@ static bool is_exempt(const struct mr_txn *txn, const struct mr_recipient *r)
 }
 
 /* Why the check is not asked here, or NULL. */
-static const char *find_waiver(
-	const struct mr_question *q, const struct mr_check *check)
+static const char *find_waiver(const struct mr_question *q,
+	const struct mr_check *check, struct mr_place *at)
 {
 	const struct mr_rule_exception *e;
 
@@ -88,20 +86,21 @@ static const char *find_waiver(
 	e = mr_policy_exception(q->txn, q->recipient, check);
 	if (e == NULL)
 		return NULL;
+	*at = e->at;
 	if (e->values->reason == NULL)
 		return mr_arena_printf(q->txn->arena, "exception %s", e->name);
 	return mr_arena_printf(
 		q->txn->arena, "exception %s: %s", e->name, e->values->reason);
 }
 
-static enum mr_action rule_action(const struct mr_question *q,
-	const struct mr_answer *answer, struct mr_place *at)
+static enum mr_action rule_action(const struct mr_settings *settings,
+	enum mr_finding finding, int outcome, struct mr_place *at)
 {
-	const struct mr_rule *rule = q->settings;
+	const struct mr_rule *rule = settings->values;
 	size_t offset = offsetof(struct mr_rule, action);
 	int action = rule->action;
 
-	switch (answer->finding) {
+	switch (finding) {
 	case MR_SKIP:
 	case MR_CLEAR:
 		action = MR_OFF;
@@ -111,16 +110,50 @@ static enum mr_action rule_action(const struct mr_question *q,
 		action = rule->unsure;
 		break;
 	case MR_HIT:
-		if (own_action(q->rule, answer->outcome) == MR_UNSET)
+		if (own_action(settings, outcome) == MR_UNSET)
 			break;
-		offset = outcome_offset(answer->outcome);
-		action = own_action(q->rule, answer->outcome);
+		offset = outcome_offset(outcome);
+		action = own_action(settings, outcome);
 		break;
 	}
-	*at = mr_settings_place(q->rule, offset);
-	if (answer->at.file != NULL)
-		*at = answer->at;
+	*at = mr_settings_place(settings, offset);
 	return (enum mr_action)action;
+}
+
+/* What is done after all: the mildest of what the groups say that the
+ * recipient may be in, and nothing that is felt with mode = observe. */
+static enum mr_action find_action(const struct mr_question *q,
+	enum mr_finding finding, int outcome, struct mr_place *at,
+	const char **why)
+{
+	const struct mr_who *who =
+		q->recipient == NULL ? &q->txn->login_who : &q->recipient->who;
+	enum mr_action action = rule_action(q->rule, finding, outcome, at);
+
+	for (size_t i = 0; who->perhaps != NULL && who->perhaps[i] != NULL;
+		i++) {
+		struct mr_chain chain = who->chain;
+		enum mr_action other;
+		struct mr_place other_at;
+
+		chain.scope[MR_GROUP] = who->perhaps[i];
+		other = rule_action(
+			mr_config_get(q->policy->config, &chain,
+				q->rule->section, NULL, q->txn->arena),
+			finding, outcome, &other_at);
+		if (other >= action)
+			continue;
+		action = other;
+		*at = other_at;
+		*why = mr_arena_printf(q->txn->arena,
+			"who is in group %s cannot be told",
+			who->perhaps[i]->title);
+	}
+	if (action > MR_OBSERVE && q->policy->global->mode == MR_MODE_OBSERVE) {
+		action = MR_OBSERVE;
+		*why = "mode = observe";
+	}
+	return action;
 }
 
 static struct mr_code code_for(const struct mr_question *q,
@@ -144,25 +177,24 @@ static struct mr_code code_for(const struct mr_question *q,
 	return code;
 }
 
-struct mr_verdict mr_rule_verdict(const struct mr_question *question,
+static struct mr_verdict make_verdict(const struct mr_question *q,
 	const struct mr_check *check, const struct mr_answer *answer,
-	enum mr_action action, struct mr_place at)
+	const struct mr_trace *trace)
 {
-	const struct mr_rule *rule = question->settings;
+	const struct mr_rule *rule = q->settings;
 	bool hit = answer->finding == MR_HIT;
-	struct mr_code code = code_for(question, check, answer, action);
+	struct mr_code code = code_for(q, check, answer, trace->action);
 	struct mr_verdict verdict = {
-		.action = action,
+		.action = trace->action,
 		.code = code.code,
 		.enhanced = code.enhanced,
-		.at = at,
+		.at = trace->at,
 	};
 
-	verdict.rule =
-		mr_arena_printf(question->txn->arena, "%s.%s", check->name,
-			hit ? check->outcomes[answer->outcome].name : "unsure");
+	verdict.rule = mr_arena_printf(q->txn->arena, "%s.%s", check->name,
+		hit ? check->outcomes[answer->outcome].name : "unsure");
 	if (code.code != 0)
-		verdict.text = mr_reply_text(question, answer,
+		verdict.text = mr_reply_text(q, answer,
 			hit ? rule->outcome[answer->outcome].text
 			    : rule->unsure_text);
 	return verdict;
@@ -182,22 +214,24 @@ static struct mr_trace *add_trace(
 	return trace;
 }
 
+/* The finding and what is done about it, as trace and as verdict. */
 static void decide(const struct mr_question *q, const struct mr_check *check,
 	const struct mr_answer *answer, struct mr_trace *trace,
 	struct mr_decision *decision)
 {
-	trace->action = rule_action(q, answer, &trace->at);
-	if (trace->action > MR_OBSERVE &&
-		q->policy->global->mode == MR_MODE_OBSERVE) {
-		trace->action = MR_OBSERVE;
-		trace->why = "mode = observe";
-	}
+	trace->finding = answer->finding;
+	if (answer->detail != NULL)
+		trace->detail = mr_text_printable(
+			q->txn->arena, answer->detail, DETAIL_LONGEST);
+	if (answer->finding == MR_HIT)
+		trace->outcome = check->outcomes[answer->outcome].name;
+	if (answer->at.file != NULL)
+		trace->at = answer->at;
 	if (trace->action <= MR_OBSERVE ||
 		trace->action <= decision->verdict.action)
 		return;
 	decision->check = check;
-	decision->verdict =
-		mr_rule_verdict(q, check, answer, trace->action, trace->at);
+	decision->verdict = make_verdict(q, check, answer, trace);
 }
 
 const struct mr_trace *mr_rule_ask(struct mr_question *question,
@@ -206,23 +240,76 @@ const struct mr_trace *mr_rule_ask(struct mr_question *question,
 	struct mr_answer answer = { 0 };
 	struct mr_trace *trace;
 
-	mr_rule_load(question, check);
-	if (!is_on(check, question->rule)) {
+	load(question, check);
+	if (!mr_rule_is_on(check, question->rule)) {
 		if (question->txn->every_rule)
 			add_trace(question, check)->why = "the check is off";
 		return NULL;
 	}
 	trace = add_trace(question, check);
-	trace->why = find_waiver(question, check);
+	trace->why = find_waiver(question, check, &trace->at);
 	if (trace->why != NULL)
 		return trace;
 	answer.finding = check->run(question, &answer);
-	trace->finding = answer.finding;
-	if (answer.detail != NULL)
-		trace->detail = mr_text_printable(
-			question->txn->arena, answer.detail, DETAIL_LONGEST);
-	if (answer.finding == MR_HIT)
-		trace->outcome = check->outcomes[answer.outcome].name;
+	trace->action = find_action(question, answer.finding, answer.outcome,
+		&trace->at, &trace->why);
+	decide(question, check, &answer, trace, decision);
+	return trace;
+}
+
+/* What a hit would lead to, whatever it is. */
+static enum mr_action strongest(
+	struct mr_question *q, const struct mr_check *check)
+{
+	enum mr_action most = MR_OFF;
+	struct mr_place ignored;
+	const char *why;
+
+	load(q, check);
+	if (!mr_rule_is_on(check, q->rule) ||
+		find_waiver(q, check, &ignored) != NULL)
+		return MR_OFF;
+	for (int i = 0; check->outcomes[i].name != NULL; i++) {
+		enum mr_action action;
+
+		if (i == check->mixed)
+			continue;
+		action = find_action(q, MR_HIT, i, &ignored, &why);
+		if (action > most)
+			most = action;
+	}
+	return most;
+}
+
+bool mr_rule_agrees(struct mr_question *question, const struct mr_check *check,
+	struct mr_recipient *other)
+{
+	struct mr_question about = *question;
+	enum mr_action ours = strongest(question, check), others;
+
+	about.recipient = other;
+	others = strongest(&about, check);
+	if (ours < MR_DEFER && others < MR_DEFER)
+		return true;
+	return ours == others && check->agrees(question, other);
+}
+
+const struct mr_trace *mr_rule_split(struct mr_question *question,
+	const struct mr_check *check, struct mr_place at,
+	struct mr_decision *decision)
+{
+	struct mr_answer answer = {
+		.finding = MR_HIT,
+		.outcome = check->mixed,
+		.detail = "its recipients do not agree",
+	};
+	struct mr_trace *trace;
+
+	load(question, check);
+	trace = add_trace(question, check);
+	trace->action = MR_DEFER;
+	trace->at = at;
+	*decision = (struct mr_decision){ 0 };
 	decide(question, check, &answer, trace, decision);
 	return trace;
 }

@@ -13,19 +13,25 @@ struct mr_decision {
 	const struct mr_check *check;
 };
 
+/* Is any outcome of the check of interest?  `settings` are of its section. */
+bool mr_rule_is_on(
+	const struct mr_check *check, const struct mr_settings *settings);
+
 /* Asks `check` about the question's recipient (or the whole mail), adds to the
  * trace, and strengthens `decision` if its rule wants more than that.  Fills
  * the question's settings.  Returns the trace, NULL if the check is off. */
 const struct mr_trace *mr_rule_ask(struct mr_question *question,
 	const struct mr_check *check, struct mr_decision *decision);
 
-/* The verdict for an outcome, without asking. */
-struct mr_verdict mr_rule_verdict(const struct mr_question *question,
-	const struct mr_check *check, const struct mr_answer *answer,
-	enum mr_action action, struct mr_place at);
+/* Will the end of the mail be answered alike for the question's recipient and
+ * `other`, as far as `check` goes? */
+bool mr_rule_agrees(struct mr_question *question, const struct mr_check *check,
+	struct mr_recipient *other);
 
-/* Loads the check's settings for the question's recipient. */
-const struct mr_rule *mr_rule_load(
-	struct mr_question *question, const struct mr_check *check);
+/* Decides that the mail has to be split: the check's `mixed` outcome.  `at` is
+ * the setting that one of the recipients does not take the mail by. */
+const struct mr_trace *mr_rule_split(struct mr_question *question,
+	const struct mr_check *check, struct mr_place at,
+	struct mr_decision *decision);
 
 #endif

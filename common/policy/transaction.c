@@ -44,7 +44,6 @@ void mr_session_free(struct mr_session **session)
 	free(s->client_name);
 	free(s->helo);
 	free(s->login);
-	free(s->cipher);
 	free(s->daemon_name);
 	free(s);
 	*session = NULL;
@@ -61,7 +60,7 @@ void mr_session_client(
 	tell(&session->client_name, name);
 	tell(&session->helo, NULL);
 	tell(&session->login, NULL);
-	mr_session_tls(session, NULL, NULL);
+	mr_session_tls(session, NULL);
 }
 
 void mr_session_listener(
@@ -76,14 +75,12 @@ void mr_session_helo(struct mr_session *session, const char *name)
 	tell(&session->helo, name);
 }
 
-void mr_session_tls(
-	struct mr_session *session, const char *version, const char *cipher)
+void mr_session_tls(struct mr_session *session, const char *version)
 {
 	if (version == NULL || *version == '\0')
 		session->tls = MR_TLS_NONE;
 	else if (mr_tls_parse(version, &session->tls) < 0)
 		session->tls = MR_TLS_ANY;
-	tell(&session->cipher, cipher);
 }
 
 void mr_session_login(struct mr_session *session, const char *name)
@@ -147,8 +144,7 @@ struct mr_txn *mr_txn_new(struct mr_engine *engine, struct mr_session *session,
 	txn->declared = declared;
 	txn->trace_last = &txn->trace;
 	txn->trusted = mr_policy_trusts(policy, &session->client);
-	txn->sender_valid =
-		read_address(txn, sender, &txn->sender, &txn->sender_given);
+	read_address(txn, sender, &txn->sender, &txn->sender_given);
 	mr_engine_begin(engine, txn);
 	return txn;
 }

@@ -7,8 +7,7 @@
  *   session:  client, listener, TLS, HELO, login      (one connection)
  *   txn:      sender, recipients, headers, size       (one mail)
  *
- * A session holds the policy it was born with; a transaction is judged from
- * first to last by the one that was current at MAIL.
+ * A transaction is judged from first to last by the policy that it began with.
  */
 /* SPDX-License-Identifier: ISC */
 #ifndef MR_POLICY_TRANSACTION_H
@@ -28,16 +27,15 @@
 struct mr_engine;
 
 /* RFC 5321 section 4.5.3.1.4 allows 512 octets a command line. */
-enum { MR_TOLD_LONGEST = 1000, MR_RECIPIENTS_MOST = 50000 };
+enum { MR_TOLD_LONGEST = 1000, MR_RECIPIENTS_MOST = 10000 };
 
 struct mr_session {
 	struct mr_ip client;
 	char *client_name; /* as Postfix verified it; NULL: unknown */
 	char *helo;        /* NULL: none given */
 	char *login;       /* lower case; NULL: not logged in */
-	char *cipher;
-	enum mr_tls tls; /* MR_TLS_NONE: cleartext; ANY: unknown version */
-	unsigned port;   /* ours; 0: not by SMTP, or unknown */
+	enum mr_tls tls;   /* MR_TLS_NONE: cleartext; ANY: unknown version */
+	unsigned port;     /* ours; 0: not by SMTP, or unknown */
 	char *daemon_name;
 	bool local;     /* sendmail(1) and qmqpd: one answer, at the end */
 	uint64_t seed;  /* of the decision ids */
@@ -58,6 +56,7 @@ struct mr_recipient {
 	bool limited;           /* is limit known? */
 	uint64_t limit;         /* octets this recipient takes of this sender */
 	struct mr_place limit_at;
+	bool limit_is_senders; /* a login\'s own, not the recipient\'s */
 	struct mr_recipient *next;
 };
 
@@ -70,9 +69,8 @@ struct mr_txn {
 	time_t now;
 	struct mr_address sender; /* text "": the null sender <> */
 	const char *sender_given; /* as told, printable */
-	bool sender_valid;
-	uint64_t declared; /* SIZE= (RFC 1870), 0: not said */
-	uint64_t size;     /* octets of headers and body so far */
+	uint64_t declared;        /* SIZE= (RFC 1870), 0: not said */
+	uint64_t size;            /* octets of headers and body so far */
 	bool trusted;
 	bool split;              /* see engine.h */
 	bool every_rule;         /* explain: also ask what cannot matter */
@@ -99,12 +97,12 @@ void mr_session_listener(
  * void; the client says HELO again. */
 void mr_session_helo(struct mr_session *session, const char *name);
 /* `version` as Postfix's {tls_version}; NULL: cleartext. */
-void mr_session_tls(
-	struct mr_session *session, const char *version, const char *cipher);
+void mr_session_tls(struct mr_session *session, const char *version);
 void mr_session_login(struct mr_session *session, const char *name);
 
-/* MAIL: begins a transaction under the policy that is current now.  `sender`
- * with or without angle brackets.  mr_txn_free ends it (RSET, end of mail). */
+/* MAIL: begins a transaction under `policy`, of which it takes a hold of its
+ * own.  `sender` with or without angle brackets.  mr_txn_free ends it (RSET,
+ * end of mail). */
 struct mr_txn *mr_txn_new(struct mr_engine *engine, struct mr_session *session,
 	struct mr_policy *policy, const char *sender, uint64_t declared,
 	time_t now);

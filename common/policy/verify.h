@@ -3,14 +3,11 @@
 #ifndef MR_POLICY_VERIFY_H
 #define MR_POLICY_VERIFY_H
 
-#include "common/policy/policy.h"
+#include "common/config/config.h"
 
 /* Adds a problem for each map reference, reply text, name of a check and pair
- * of settings that cannot be meant. */
+ * of settings that cannot be meant; see struct mr_schema. */
 void mr_policy_verify(
-	const struct mr_policy *policy, struct mr_problems *problems);
-
-/* Fills largest, refuse_largest, needs_content and tags. */
-void mr_policy_survey(struct mr_policy *policy);
+	const struct mr_config *config, struct mr_problems *problems);
 
 #endif

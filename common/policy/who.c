@@ -1,16 +1,33 @@
 /* who - whose rules apply to an address: user, group, domain, listener. */
 /* SPDX-License-Identifier: ISC */
-#include "common/base/address.h"
 #include "common/base/arena.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/base/text.h"
 #include "common/map/map.h"
 #include "common/policy/policy.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-static enum mr_lookup is_member(const struct mr_group_maps *group,
+enum { WARN_MS = 60 * 1000 };
+
+/* A dead table is told of once in a while, not once per recipient. */
+static void warn(struct mr_group_maps *group, const char *why)
+{
+	int64_t now = mr_clock_ms();
+	int64_t last = __atomic_load_n(&group->warned_ms, __ATOMIC_RELAXED);
+
+	if (last != 0 && now - last < WARN_MS)
+		return;
+	__atomic_store_n(&group->warned_ms, now, __ATOMIC_RELAXED);
+	mr_log(MR_LOG_WARNING,
+		"cannot tell who is in group %s, so the more generous rules "
+		"count: %s",
+		group->scope->title, why);
+}
+
+static enum mr_lookup is_member(struct mr_group_maps *group,
 	const char *address, int64_t deadline_ms, struct mr_arena *arena)
 {
 	enum mr_lookup answer = MR_NOTFOUND;
@@ -23,9 +40,7 @@ static enum mr_lookup is_member(const struct mr_group_maps *group,
 		case MR_FOUND:
 			return MR_FOUND;
 		case MR_TEMPFAIL:
-			mr_log(MR_LOG_WARNING,
-				"cannot tell whether %s is in group %s: %s",
-				address, group->scope->title, error.text);
+			warn(group, error.text);
 			answer = MR_TEMPFAIL;
 			break;
 		case MR_NOTFOUND:
@@ -35,20 +50,33 @@ static enum mr_lookup is_member(const struct mr_group_maps *group,
 	return answer;
 }
 
+static void add_perhaps(const struct mr_policy *policy, struct mr_who *who,
+	const struct mr_scope *group, struct mr_arena *arena)
+{
+	size_t n = 0;
+
+	if (who->perhaps == NULL) {
+		while (policy->groups[n].scope != NULL)
+			n++;
+		who->perhaps =
+			MR_NEW_ARRAY(arena, const struct mr_scope *, n + 1);
+	}
+	for (n = 0; who->perhaps[n] != NULL;)
+		n++;
+	who->perhaps[n] = group;
+}
+
 /* The first group in the file that has the address. */
 static void find_group(const struct mr_policy *policy, const char *address,
 	int64_t deadline_ms, struct mr_arena *arena, struct mr_who *who)
 {
-	for (const struct mr_group_maps *g = policy->groups; g->scope != NULL;
-		g++) {
+	for (struct mr_group_maps *g = policy->groups; g->scope != NULL; g++) {
 		switch (is_member(g, address, deadline_ms, arena)) {
 		case MR_FOUND:
 			who->chain.scope[MR_GROUP] = g->scope;
 			return;
 		case MR_TEMPFAIL:
-			if (who->perhaps.scope[MR_GROUP] == NULL)
-				who->perhaps.scope[MR_GROUP] = g->scope;
-			who->unsure = true;
+			add_perhaps(policy, who, g->scope, arena);
 			break;
 		case MR_NOTFOUND:
 			break;
@@ -71,12 +99,6 @@ void mr_policy_who(const struct mr_policy *policy, const char *address,
 			mr_config_scope(policy->config, MR_DOMAIN, at + 1);
 	if (*address != '\0')
 		find_group(policy, address, deadline_ms, arena, who);
-	if (who->unsure) {
-		const struct mr_scope *group = who->perhaps.scope[MR_GROUP];
-
-		who->perhaps = who->chain;
-		who->perhaps.scope[MR_GROUP] = group;
-	}
 }
 
 const struct mr_scope *mr_policy_listener(
@@ -92,8 +114,7 @@ const struct mr_scope *mr_policy_listener(
 	for (const struct mr_scope *s =
 			mr_config_scopes(policy->config, MR_LISTENER);
 		scope == NULL && s != NULL && daemon_name != NULL; s = s->next)
-		if (mr_text_glob(s->title, daemon_name) &&
-			strchr(s->title, '*') == NULL)
+		if (strcasecmp(s->title, daemon_name) == 0)
 			scope = s;
 	return scope;
 }
@@ -125,11 +146,14 @@ uint64_t mr_policy_message_size(const struct mr_policy *policy,
 {
 	uint64_t size = size_of(policy, &who->chain, arena, at);
 
-	if (who->unsure) {
+	for (size_t i = 0; who->perhaps != NULL && who->perhaps[i] != NULL;
+		i++) {
+		struct mr_chain chain = who->chain;
 		struct mr_place other_at;
-		uint64_t other =
-			size_of(policy, &who->perhaps, arena, &other_at);
+		uint64_t other;
 
+		chain.scope[MR_GROUP] = who->perhaps[i];
+		other = size_of(policy, &chain, arena, &other_at);
 		if (other > size) {
 			size = other;
 			*at = other_at;

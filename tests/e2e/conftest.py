@@ -167,7 +167,7 @@ def nothing_left():
     sanitizer."""
     yield
     from world import wait_for_queue
-    left = wait_for_queue(60)
+    left = wait_for_queue(30)
     if left:
         run("postsuper", "-d", "ALL")
     complaints = glob.glob(SANITIZER)

@@ -17,6 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from world.logs import log_lines                                # noqa: E402
+from world.message import mail                                  # noqa: E402
 from world.milter import MilterClient                           # noqa: E402
 
 PROGRAM = os.environ.get("MAILREEVE_MILTER", "/usr/sbin/mailreeve-milter")
@@ -41,6 +42,7 @@ user big@net.example {
 	}
 }
 """
+SENDER, ANN = "<s@example.org>", "<ann@net.example>"
 CLIENT = ("out.example.org", "198.51.100.7")
 FINDINGS = r"(Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtime error:"
 
@@ -156,6 +158,20 @@ class Milter:
             self.process.kill()
             self.process.wait(10)
         print(self.text()[-5000:])
+
+
+def deliver(m, message=None, to=(ANN,)):
+    """A whole mail over a session; the reply that ends it."""
+    assert m.mail(SENDER).ok
+    for recipient in to:
+        assert m.rcpt(recipient).ok
+    return m.message(message or mail("ann@net.example"))
+
+
+def works(milter):
+    m = milter.session()
+    assert deliver(m).ok
+    m.quit()
 
 
 def receive_all(sock):

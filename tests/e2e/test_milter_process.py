@@ -1,5 +1,4 @@
-"""test_milter_process - the milter as a process: sockets, signals, reload,
-the control socket, memory
+"""test_milter_process - the milter as a process: sockets, start, reload, end
 SPDX-License-Identifier: ISC
 
 MAILREEVE_ROUNDS is how often it is told to end in the middle of mails (20).
@@ -9,11 +8,9 @@ import os
 import pwd
 import random
 import re
-import resource
 import signal
 import socket
 import stat
-import struct
 import subprocess
 import sys
 import threading
@@ -21,12 +18,10 @@ import time
 
 import pytest
 
-from milterd import (POLICY, PROGRAM, Milter, negotiation, packet,
-                     receive_all, status_of, wait_until)
+from milterd import (ANN, POLICY, PROGRAM, SENDER, Milter, deliver, status_of,
+                     wait_until, works)
 from world.message import mail
-from world.milter import strings
 
-SENDER, ANN, BIG = "<s@example.org>", "<ann@net.example>", "<big@net.example>"
 ROUNDS = int(os.environ.get("MAILREEVE_ROUNDS", "20"))
 TAGGING = POLICY.replace("reject", "tag", 1)
 MEGABYTE = 1 << 20
@@ -36,18 +31,6 @@ MEGABYTE = 1 << 20
 def milter(tmp_path):
     with Milter(tmp_path) as milter:
         yield milter
-
-
-def deliver(m, message=None):
-    assert m.mail(SENDER).ok
-    assert m.rcpt(ANN).ok
-    return m.message(message or mail("ann@net.example"))
-
-
-def works(milter):
-    m = milter.session()
-    assert deliver(m).ok
-    m.quit()
 
 
 def listen(family=socket.AF_INET, address=("127.0.0.1", 0)):
@@ -107,10 +90,11 @@ def test_what_is_not_a_socket_stays(tmp_path):
 
 
 @pytest.mark.parametrize("where, why", [
-    ("unix:/nonexistent/milter", "cannot lock"), ("unix:" + "x" * 200, "longer"),
+    ("unix:/nonexistent/milter", "cannot lock"),
+    ("unix:" + "x" * 200, "longer"),
     ("inet:@127.0.0.1", "no port"), ("inet:0@127.0.0.1", "no port"),
     ("inet:65536", "no port"), ("inet:8891@no.such.invalid", "inet:8891@"),
-    ("inet:8891@192.0.2.99", "cannot listen"), ("fd:99", "not a socket"),
+    ("inet:8891@240.0.0.1", "cannot listen"), ("fd:99", "not a socket"),
     ("fd:1", "no descriptor"), ("fd:x", "no descriptor"),
     ("local:/run/x", "write unix:PATH"), ("x", "write unix:PATH")])
 def test_a_socket_that_cannot_be(tmp_path, where, why):
@@ -175,12 +159,14 @@ def test_a_passed_socket(tmp_path, family, address):
 
 
 def test_what_systemd_passes_comes_first(tmp_path):
-    shell = 'exec 3<&$FD 4<&$FD; LISTEN_PID=$$ exec "$@"'
+    start = ("import os, sys\n"
+             "for fd in 3, 4: os.dup2(int(sys.argv[1]), fd)\n"
+             "os.environ['LISTEN_PID'] = str(os.getpid())\n"
+             "os.execv(sys.argv[2], sys.argv[2:])\n")
     with listen() as sock:
-        how = {"command": ["/bin/sh", "-c", shell, "sh"],
+        how = {"command": [sys.executable, "-Ic", start, str(sock.fileno())],
                "pass_fds": [sock.fileno()],
-               "env": {**os.environ, "FD": str(sock.fileno())}}
-        how["env"]["LISTEN_FDS"] = "1"
+               "env": {**os.environ, "LISTEN_FDS": "1"}}
         with Milter(tmp_path, **how) as milter:
             if os.path.exists(milter.where[5:]):
                 pytest.skip("built without libsystemd")
@@ -266,6 +252,20 @@ def test_a_daemon_leaves_no_pipe_behind(tmp_path):
     wait_until(lambda: "loaded" in milter.status(), "loaded")
     assert "mistakes" not in milter.status()
     os.kill(daemon_pid(milter), signal.SIGTERM)
+    wait_until(lambda: not os.path.exists(milter.control), "ended")
+
+
+def test_a_daemon_without_standard_descriptors(tmp_path):
+    milter = Milter(tmp_path)
+    milter.stop()
+    shell = 'exec 0<&- 1>&- 2>&-; exec "$0" -d -c "$1"'
+    assert subprocess.call(["/bin/sh", "-c", shell, PROGRAM, milter.path],
+                           timeout=20) == 0
+    works(milter)
+    pid = daemon_pid(milter)
+    for fd in range(3):
+        assert os.readlink(f"/proc/{pid}/fd/{fd}") == "/dev/null"
+    os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not os.path.exists(milter.control), "ended")
 
 
@@ -364,10 +364,11 @@ def test_reload_warns_of_what_needs_a_restart(milter):
 
 
 @pytest.mark.parametrize("first, second, sizes", [
-    (POLICY + "check size {\n\taction = off\n\tsplit = off\n}\n", POLICY, False),
+    (POLICY + "check size {\n\taction = off\n\tsplit = off\n}\n", POLICY,
+     False),
     (POLICY, STRICT, True)])
 def test_reload_that_needs_more_of_the_mta(tmp_path, first, second, sizes):
-    """What a connection did not ask for it cannot judge: it keeps its policy."""
+    """What a connection did not ask for it cannot judge."""
     with Milter(tmp_path, first) as milter:
         old = milter.session()
         milter.write(second)
@@ -481,231 +482,3 @@ def test_restart_waits_for_no_mail_longer_than_20_s(tmp_path):
     assert 19 < time.monotonic() - start < 30
     assert milter.lines("1 mails were still under way")
     m.sock.close()
-
-
-# --- the control socket -------------------------------------------------------
-
-def test_status(milter):
-    milter.write(POLICY + "exception old {\n\tclient = 192.0.2.1\n"
-                 "\tskip = helo\n\tuntil = 2020-01-31\n}\n")
-    milter.reload()
-    m = milter.session(helo="localname")
-    assert m.mail(SENDER).ok
-    assert m.rcpt(ANN).code == 550
-    state = milter.status()
-    assert state["pid"] == str(milter.pid)
-    assert state["policy"] == milter.path
-    for when in ("started", "loaded"):
-        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", state[when])
-    assert (state["sessions"], state["transactions"]) == ("1", "1")
-    assert state["count.reject.helo.not_qualified"] == "1"
-    assert re.match(r"old at .*:\d+$", state["exception_expired"])
-    m.quit()
-
-
-def test_status_names_maps_that_fail(tmp_path):
-    policy = POLICY.replace("mailboxes = inline:{ ann@net.example=x, "
-                            "big@net.example=x }",
-                            f"mailboxes = userdb:{tmp_path}/nobody-there")
-    with Milter(tmp_path, policy) as milter:
-        assert f"userdb:{tmp_path}/nobody-there: " in (
-            milter.status()["map_failing"])
-        assert codes(milter, ANN) // 100 == 4
-
-
-def test_control_takes_no_nonsense(milter):
-    for request in (b"", b"\n", b"\0\n", b"status \n", b"STATUS\n",
-                    b"quit\nstatus\n", b"x" * 60000 + b"\n", b"\xff\xfe\n",
-                    b"%s%n\n"):
-        got = milter.ask(request + (b"\n" if not request else b""))
-        assert got == ["error=ask for status or reload"], request
-    got = milter.ask(b"x" * 70000)
-    assert got == ["error=the request is too long"]
-    got = milter.ask(b"status\n" + b"y" * 20000)
-    assert got[0] == "ok"
-
-
-def test_control_serves_some_while_others_dawdle(milter):
-    slow = []
-    for i in range(200):
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(milter.control)
-        with contextlib.suppress(BrokenPipeError):
-            sock.send(b"stat"[:i % 5])
-        slow.append(sock)
-    start = time.monotonic()
-    works(milter)
-    assert time.monotonic() - start < 5 # mail does not notice
-    for sock in slow[:190]:
-        sock.close()
-    assert milter.status()["state"] == "running"
-    start = time.monotonic()
-    for sock in slow[190:]:
-        sock.settimeout(10)
-        assert receive_all(sock) == b""         # dropped after a second
-        sock.close()
-    assert time.monotonic() - start < 5
-
-
-def test_control_from_many_at_once(milter):
-    got = []
-    threads = [threading.Thread(target=lambda: got.append(milter.status()))
-               for _ in range(100)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert len(got) == 100 and all("pid" in g for g in got)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-def test_control_reload_is_not_for_everybody(milter):
-    os.chmod(milter.control, 0o666)
-    folder = os.path.dirname(milter.control)
-    while folder not in ("/", "/tmp"):
-        os.chmod(folder, 0o755)
-        folder = os.path.dirname(folder)
-    ask = ("import socket,sys;s=socket.socket(socket.AF_UNIX);"
-           f"s.connect({milter.control!r});s.send(sys.argv[1].encode());"
-           "print(s.recv(99999).decode())")
-
-    def as_nobody(request):
-        return subprocess.run([sys.executable, "-I", "-c", ask, request],
-                              user="nobody", text=True, capture_output=True,
-                              check=True, cwd="/").stdout
-    assert as_nobody("reload\n").startswith("error=only root")
-    assert as_nobody("status\n").startswith("ok\n")
-    assert not milter.lines(r"reloaded$")
-
-
-# --- many and large -----------------------------------------------------------
-
-@contextlib.contextmanager
-def many_descriptors(wanted=8192):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < wanted:
-        pytest.skip(f"only {hard} descriptors here")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def resident(milter, name="VmRSS"):
-    return int(status_of(milter.pid)[name])
-
-
-def test_2000_idle_connections(milter):
-    with many_descriptors(), contextlib.ExitStack() as stack:
-        before = resident(milter)
-        for _ in range(2000):
-            stack.enter_context(milter.session())
-        wait_until(lambda: milter.status()["sessions"] == "2000", "2000 open")
-        state = status_of(milter.pid)
-        print(f"2,000 idle connections: {before} KB before, "
-              f"{state['VmRSS']} KB with them (RssAnon {state['RssAnon']}), "
-              f"{state['Threads']} threads")
-        works(milter)
-        if not milter.sanitized():
-            assert int(state["VmRSS"]) < 30 * 1024
-    wait_until(lambda: milter.status()["sessions"] == "0", "closed")
-
-
-def test_2000_half_messages(milter):
-    start = negotiation() + packet(b"M", strings(SENDER))
-    with many_descriptors(), contextlib.ExitStack() as stack:
-        for i in range(2000 if not milter.sanitized() else 300):
-            sock = stack.enter_context(socket.socket(socket.AF_UNIX))
-            sock.connect(milter.where[5:])
-            sock.sendall(start + packet(b"R", strings(ANN))[:i % 20])
-        works(milter)
-        state = status_of(milter.pid)
-        print(f"2,000 half messages: {state['VmRSS']} KB, "
-              f"{state['Threads']} threads")
-        assert milter.status()["state"] == "running"
-    wait_until(lambda: milter.status()["sessions"] == "0", "closed", 60)
-
-
-def test_parallel_sessions_of_25_megabytes(tmp_path):
-    policy = POLICY.replace("size = 1M", "size = 25M")
-    with Milter(tmp_path, policy) as milter:
-        wrong, chunk = [], b"x" * 76 + b"\r\n"
-        before = resident(milter)
-
-        def send():
-            m = milter.session()
-            try:
-                assert m.mail(SENDER).ok
-                assert m.rcpt(ANN).ok
-                m.header("Subject", " large")
-                piece = packet(b"B", (chunk * 841)[:65535])
-                for _ in range(25 * MEGABYTE // 65535):
-                    m.sock.sendall(piece)
-                assert m.eom().ok
-                m.quit()
-            except Exception as problem:        # told by the main thread
-                wrong.append(problem)
-
-        start = time.monotonic()
-        threads = [threading.Thread(target=send) for _ in range(20)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-        assert not wrong, wrong[0]
-        state = status_of(milter.pid)
-        print(f"20 x 25 MB at once: {before} KB before, at most "
-              f"{state['VmHWM']} KB, {time.monotonic() - start:.1f} s, "
-              f"{state['Threads']} threads")
-        if not milter.sanitized():
-            assert int(state["VmHWM"]) < 10 * 1024
-        size = 400 * 65535 + len("Subject: large\r\n\r\n")
-        assert f" size={size} " in milter.lines(": accept: ")[0]
-
-
-def test_many_recipients(milter):
-    m = milter.session()
-    assert m.mail(SENDER).ok
-    step = packet(b"R", strings("<nobody@other.example>"))
-    for _ in range(100):
-        m.sock.sendall(step * 500)
-        for _ in range(500):
-            assert m.receive()[0] == "c"
-    r = m.rcpt(ANN)
-    assert (r.code, r.enhanced) == (452, "4.5.3")
-    print(f"50,000 recipients: {resident(milter)} KB")
-    m.quit()
-    works(milter)
-
-
-def test_parallel_sessions_that_come_and_go(milter):
-    """Faults included: half of the clients hang up somewhere."""
-    wrong = []
-
-    def client(seed):
-        chance = random.Random(seed)
-        try:
-            for _ in range(40):
-                m = milter.session()
-                m.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                  struct.pack("ii", 1, 0))
-                for step in (lambda: m.mail(SENDER), lambda: m.rcpt(ANN),
-                             lambda: m.header("Subject", " x"),
-                             lambda: m.body(b"x" * 100000), m.eom):
-                    if chance.random() < 0.1:
-                        break
-                    step()
-                m.sock.close()
-        except Exception as problem:            # told by the main thread
-            wrong.append(problem)
-
-    threads = [threading.Thread(target=client, args=(i,)) for i in range(16)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert not wrong, wrong[0]
-    wait_until(lambda: milter.status()["sessions"] == "0", "closed")
-    assert milter.status()["transactions"] == "0"
-    works(milter)

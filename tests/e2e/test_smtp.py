@@ -268,8 +268,10 @@ def test_pipelined_session():
     good, bad = mail(ANN), mail(NOBODY)
     with RawSmtp() as c:
         c.ehlo()
+        # DATA ends a group (RFC 2920 section 3.1)
         replies = c.pipeline(
-            f"MAIL FROM:<{bad.sender}>", f"RCPT TO:<{NOBODY}>", "DATA",
+            f"MAIL FROM:<{bad.sender}>", f"RCPT TO:<{NOBODY}>", "DATA")
+        replies += c.pipeline(
             "RSET", f"MAIL FROM:<{good.sender}>", f"RCPT TO:<{ANN}>",
             f"RCPT TO:<{NOBODY}>", "DATA")
         assert [r.code for r in replies] == [250, 550, 554, 250, 250, 250,

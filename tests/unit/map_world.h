@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "common/base/arena.h"
-#include "common/map/clock.h"
+#include "common/base/clock.h"
 #include "common/map/map.h"
 #include "common/map/type.h"
 

@@ -9,7 +9,7 @@
 
 #include "common/base/arena.h"
 #include "common/lookup/dns.h"
-#include "common/map/clock.h"
+#include "common/base/clock.h"
 
 #include <arpa/inet.h>
 #include <poll.h>

@@ -20,7 +20,7 @@ static const char policy_text[] =
 	"maps {\n"
 	"	domains = inline:{ a.example=x, b.example=x }\n"
 	"	mailboxes = inline:{ big@a.example=x, ann@a.example=x,"
-	" bob@a.example=x }\n"
+	" bob@a.example=x, free@a.example=x, later@a.example=x }\n"
 	"}\n"
 	"message {\n"
 	"	size = 1K\n"
@@ -30,6 +30,15 @@ static const char policy_text[] =
 	"}\n"
 	"check helo {\n"
 	"	action = tag\n"
+	"}\n"
+	"exception large {\n"
+	"	recipient = free@a.example\n"
+	"	skip = size\n"
+	"}\n"
+	"user later@a.example {\n"
+	"	check size {\n"
+	"		action = defer\n"
+	"	}\n"
 	"}\n"
 	"user big@a.example {\n"
 	"	message {\n"
@@ -43,6 +52,7 @@ struct world {
 	struct mr_policy *policy;
 	struct mr_session *session;
 	struct mr_txn *txn;
+	const char *sender;
 };
 
 static void load(struct world *w, const char *text)
@@ -72,6 +82,7 @@ static int set_up(void **state)
 	struct mr_ip ip;
 	struct mr_error error;
 
+	w->sender = "<someone@example.org>";
 	load(w, policy_text);
 	w->session = mr_session_new();
 	assert_int_equal(mr_ip_parse("192.0.2.7", &ip, &error), 0);
@@ -96,8 +107,8 @@ static int tear_down(void **state)
 static const struct mr_verdict *begin(struct world *w, uint64_t size)
 {
 	mr_txn_free(&w->txn);
-	w->txn = mr_txn_new(w->engine, w->session, w->policy,
-		"<someone@example.org>", size, 1000000);
+	w->txn = mr_txn_new(
+		w->engine, w->session, w->policy, w->sender, size, 1000000);
 	return mr_engine_step(w->engine, w->txn, MR_STAGE_MAIL);
 }
 
@@ -139,8 +150,8 @@ static void test_stages(void **state)
 {
 	struct world *w = *state;
 
-	expect("above all limits", begin(w, 2049), 552, "5.3.4",
-		"size.too_big");
+	expect("above all limits, but some are let off", begin(w, 2049), 0,
+		NULL, NULL);
 	expect("largest at MAIL", begin(w, 2048), 0, NULL, NULL);
 	expect("too big for ann", rcpt(w, "<ann@a.example>"), 552, "5.3.4",
 		"size.too_big");
@@ -175,6 +186,47 @@ static void test_split(void **state)
 	expect("ann alone", rcpt(w, "ann@a.example"), 0, NULL, NULL);
 	expect("bob agrees", rcpt(w, "bob@a.example"), 0, NULL, NULL);
 	expect("too big for both", end(w, 1500), 552, "5.3.4", "size.too_big");
+}
+
+/* Recipients of one limit may still disagree: by an exception, by an action. */
+static void test_split_by_rule(void **state)
+{
+	static const char *const others[] = { "free@a.example",
+		"later@a.example" };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		w->sender = i == 0 ? "<>" : "<someone@example.org>";
+		begin(w, 0);
+		rcpt(w, others[i]);
+		rcpt(w, "ann@a.example");
+		expect("mixed", end(w, 1500), 452, "4.5.3", "size.split");
+
+		begin(w, 0);
+		expect("first", rcpt(w, others[i]), 0, NULL, NULL);
+		expect("other", rcpt(w, "ann@a.example"), 452, "4.5.3",
+			"size.split");
+		if (i == 0)
+			expect("let off", end(w, 1500), 0, NULL, NULL);
+		else
+			expect("later", end(w, 1500), 452, "4.3.4",
+				"size.too_big");
+	}
+}
+
+/* A mail that says that it is small is not held up by one that hid its size. */
+static void test_split_small(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, 0);
+	rcpt(w, "big@a.example");
+	rcpt(w, "ann@a.example");
+	expect("mixed", end(w, 1500), 452, "4.5.3", "size.split");
+	begin(w, 100);
+	expect("big", rcpt(w, "big@a.example"), 0, NULL, NULL);
+	expect("ann", rcpt(w, "ann@a.example"), 0, NULL, NULL);
+	expect("small", end(w, 100), 0, NULL, NULL);
 }
 
 /* sendmail(1) cannot be asked to come again in parts. */
@@ -254,7 +306,7 @@ static void test_table(void **state)
 
 		assert_string_equal(c->section->kind, c->name);
 		if (c->stages & (1u << MR_STAGE_EOM))
-			assert_int_not_equal(c->mixed, MR_UNSET);
+			assert_true(c->mixed != MR_UNSET && c->agrees != NULL);
 		for (int o = 0; c->outcomes[o].name != NULL; o++) {
 			assert_true(o < MR_OUTCOMES);
 			assert_int_equal(c->outcomes[o].reject.code / 100, 5);
@@ -271,6 +323,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_stages, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_split, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_split_by_rule, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_split_small, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_local, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tag, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

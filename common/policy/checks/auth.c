@@ -18,8 +18,9 @@ static const struct mr_option options[] = {
 		"server in your mail program",
 		"the listener requires a login and there is none"),
 	MR_OUTCOME_OPTIONS(REFUSED, "refused", NULL,
-		"Port {port} is for other mail servers: please use port 587 "
-		"for the outgoing server in your mail program",
+		"This port is for other mail servers: please use the "
+		"submission port, mostly 587, for the outgoing server in your "
+		"mail program",
 		"the client logged in where the listener refuses logins"),
 	{ NULL },
 };

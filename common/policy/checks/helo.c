@@ -15,7 +15,8 @@ struct helo_settings {
 static const struct mr_option options[] = {
 	MR_RULE_OPTIONS("off", "defer", "Try again later"),
 	MR_OUTCOME_OPTIONS(MISSING, "missing", NULL,
-		"Your mail server did not introduce itself with HELO or EHLO",
+		"Your mail server did not introduce itself: it has to say EHLO "
+		"and its full name, like mail.example.org",
 		"the client gave no name"),
 	MR_OUTCOME_OPTIONS(INVALID, "invalid", NULL,
 		"Your mail server introduces itself as \"{helo}\", which is "

@@ -3,6 +3,7 @@
  * business, and a table that cannot be read is never "no such user". */
 /* SPDX-License-Identifier: ISC */
 #include "common/base/arena.h"
+#include "common/config/sections.h"
 #include "common/policy/check.h"
 #include "common/policy/facts.h"
 
@@ -45,6 +46,8 @@ static const char *describe(const struct mr_question *q)
 
 	if (first == NULL && found->remotes != NULL)
 		first = found->remotes[0];
+	if (found->via == NULL)
+		return first;
 	return first == NULL ? found->via
 	                     : mr_arena_printf(q->txn->arena, "%s: %s",
 				       found->via, first);
@@ -59,7 +62,10 @@ static enum mr_finding run(
 	}
 	switch (q->recipient->found.kind) {
 	case MR_RECIPIENT_FOREIGN:
-		answer->detail = "not a hosted domain";
+		answer->detail =
+			q->policy->maps.n_mailboxes == 0
+				? "not hosted, or no mailbox table to ask"
+				: "not a hosted domain";
 		return MR_SKIP;
 	case MR_RECIPIENT_MAILBOX:
 	case MR_RECIPIENT_REMOTE:
@@ -73,6 +79,23 @@ static enum mr_finding run(
 	return MR_HIT;
 }
 
+static void verify(const struct mr_config *config, const struct mr_place *at,
+	struct mr_problems *problems)
+{
+	const struct mr_maps *maps = mr_config_get(
+		config, NULL, &mr_section_maps, NULL, problems->arena)
+	                                     ->values;
+
+	if (maps->domains.count == 0)
+		mr_problem_add(problems, MR_MISTAKE, *at,
+			"check recipient needs to know the hosted domains: set "
+			"domains in maps { }");
+	else if (maps->mailboxes.count == 0)
+		mr_problem_add(problems, MR_WARNING, *at,
+			"check recipient refuses nobody: set mailboxes in "
+			"maps { }, so that it knows who is there");
+}
+
 const struct mr_check mr_check_recipient = {
 	.name = "recipient",
 	.section = &mr_check_section_recipient,
@@ -81,4 +104,5 @@ const struct mr_check mr_check_recipient = {
 	.mixed = MR_UNSET,
 	.unsure = { 451, "4.3.0" },
 	.run = run,
+	.verify = verify,
 };

@@ -10,7 +10,7 @@
 #include "common/policy/check.h"
 #include "common/policy/facts.h"
 
-enum { TOO_BIG, SPLIT };
+enum { TOO_BIG, TOO_BIG_TO_SEND, SPLIT };
 
 struct size_settings {
 	struct mr_rule rule;
@@ -21,11 +21,15 @@ static const struct mr_option options[] = {
 	MR_OUTCOME_OPTIONS(TOO_BIG, "too_big", NULL,
 		"This mail has {size}, {recipient} takes {limit}, which is "
 		"about {files} of attached files: send a link instead",
-		"the mail is larger than message.size"),
-	MR_OUTCOME_OPTIONS(SPLIT, "split", "defer",
-		"This mail has {size}, too much for some of its recipients: "
-		"please try again, each will get an answer of its own",
-		"only some of the recipients take a mail of that size"),
+		"the mail is larger than the recipient's message.size"),
+	MR_OUTCOME_OPTIONS(TOO_BIG_TO_SEND, "too_big_to_send", NULL,
+		"This mail has {size}, you may send {limit}, which is about "
+		"{files} of attached files: send a link instead",
+		"the mail is larger than the login's own message.size"),
+	MR_TEXT_OPTION(SPLIT, "split",
+		"Some recipients of this mail take less than others: please "
+		"try again, each will get an answer of its own",
+		"only some of the recipients take the mail"),
 	{ NULL },
 };
 
@@ -41,6 +45,8 @@ const struct mr_section mr_check_section_size = {
 
 static const struct mr_outcome outcomes[] = {
 	[TOO_BIG] = { "too_big", { 552, "5.3.4" }, { 452, "4.3.4" } },
+	[TOO_BIG_TO_SEND] = { "too_big_to_send", { 552, "5.3.4" },
+		{ 452, "4.3.4" } },
 	[SPLIT] = { "split", { 552, "5.5.3" }, { 452, "4.5.3" } },
 	{ NULL },
 };
@@ -50,49 +56,39 @@ static enum mr_finding compare(const struct mr_question *q,
 {
 	answer->size = size;
 	answer->limit = limit;
-	answer->outcome = TOO_BIG;
 	answer->detail = mr_arena_printf(q->txn->arena, "%llu octets, limit %s",
 		(unsigned long long)size, mr_size_format(q->txn->arena, limit));
 	return size > limit ? MR_HIT : MR_CLEAR;
 }
 
-/* On a retry of a mail that had to be split: does this recipient agree with
- * the first that was accepted? */
-static bool disagrees(const struct mr_question *q, uint64_t limit)
-{
-	struct mr_recipient *r = q->txn->recipients;
-	struct mr_place ignored;
-
-	for (; q->txn->split && r != NULL; r = r->next)
-		if (r->accepted)
-			return mr_fact_limit(q, r, &ignored) != limit;
-	return false;
-}
-
 static enum mr_finding run(
 	const struct mr_question *q, struct mr_answer *answer)
 {
-	uint64_t declared = q->txn->declared, limit;
+	uint64_t limit;
 
+	answer->outcome = TOO_BIG;
 	if (q->stage == MR_STAGE_MAIL) {
 		answer->at = q->policy->largest_at;
-		return compare(q, answer, declared, q->policy->largest);
+		return compare(q, answer, q->txn->declared, q->policy->largest);
 	}
 	limit = mr_fact_limit(q, q->recipient, &answer->at);
+	if (q->recipient->limit_is_senders)
+		answer->outcome = TOO_BIG_TO_SEND;
 	if (q->stage == MR_STAGE_EOM)
 		return compare(q, answer, q->txn->size, limit);
-	if (declared <= limit && disagrees(q, limit)) {
-		answer->size = declared;
-		answer->limit = limit;
-		answer->outcome = SPLIT;
-		answer->detail = "a mail of this sender has to be split";
-		return MR_HIT;
-	}
-	if (declared == 0 && limit != MR_UNLIMITED) {
+	if (q->txn->declared == 0 && limit != MR_UNLIMITED) {
 		answer->detail = "no size declared";
 		return MR_SKIP;
 	}
-	return compare(q, answer, declared, limit);
+	return compare(q, answer, q->txn->declared, limit);
+}
+
+static bool agrees(const struct mr_question *q, struct mr_recipient *other)
+{
+	struct mr_place ignored;
+
+	return mr_fact_limit(q, q->recipient, &ignored) ==
+	       mr_fact_limit(q, other, &ignored);
 }
 
 const struct mr_check mr_check_size = {
@@ -103,6 +99,7 @@ const struct mr_check mr_check_size = {
 		1u << MR_STAGE_MAIL | 1u << MR_STAGE_RCPT | 1u << MR_STAGE_EOM,
 	.needs_content = true,
 	.mixed = SPLIT,
+	.agrees = agrees,
 	.unsure = { 452, "4.3.4" },
 	.run = run,
 };

@@ -1,7 +1,7 @@
 /* clock - CLOCK_MONOTONIC in milliseconds, the scale of every deadline. */
 /* SPDX-License-Identifier: ISC */
-#ifndef MR_MAP_CLOCK_H
-#define MR_MAP_CLOCK_H
+#ifndef MR_BASE_CLOCK_H
+#define MR_BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

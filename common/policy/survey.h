@@ -1,0 +1,12 @@
+/* survey - what the front ends want to know of a policy before any mail comes.
+ */
+/* SPDX-License-Identifier: ISC */
+#ifndef MR_POLICY_SURVEY_H
+#define MR_POLICY_SURVEY_H
+
+#include "common/policy/policy.h"
+
+/* Fills largest, at_mail, needs_content and tags. */
+void mr_policy_survey(struct mr_policy *policy);
+
+#endif

@@ -1,0 +1,41 @@
+#!/usr/bin/python3
+"""bench.py - measures the promised figures, in the world, and prints them
+SPDX-License-Identifier: ISC
+
+usage: bench.py [--rounds N] [--mails N] [WORD]     (tests/bench/run)
+"""
+import argparse
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import load                                                     # noqa: E402
+import memory                                                   # noqa: E402
+import throughput                                               # noqa: E402
+
+COLUMNS = "{:<42}{:>9}  {:<34}{}"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/bench/run")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--mails", type=int, default=1000,
+                        help="in each round (default: 1000)")
+    parser.add_argument("word", nargs="?", default="",
+                        help="only figures of which the group has this word")
+    args = parser.parse_args()
+    groups = {
+        "throughput": lambda: throughput.figures(args.rounds, args.mails),
+        "memory": memory.figures,
+        "tables": load.table_figures,
+        "policy": load.policy_figures,
+    }
+    print(COLUMNS.format("figure", "measured", "unit, range", "target"))
+    for name, group in groups.items():
+        if args.word not in name:
+            continue
+        for what, value, unit, target in group():
+            print(COLUMNS.format(what, value, unit, target), flush=True)
+
+
+main()

@@ -1,0 +1,127 @@
+"""throughput - CPU seconds a mail of 1 KB costs, with our milter and with none
+SPDX-License-Identifier: ISC
+
+One Postfix with three ports: our milter, one that does nothing, no milter.
+What is counted (by a control group) is all processes of the world but the
+client, and the lab's name server and log; the mail is discarded behind the
+queue, so that Dovecot's share does not hide ours.  The rounds of the three are interleaved, in changing order.
+"""
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import time
+
+PORTS = {"ours": 2501, "null": 2502, "none": 2503}
+NAMES = {"ours": "our milter", "null": "null milter", "none": "no milter"}
+NULL = "/var/spool/postfix/mailreeve/null.sock"
+
+
+def run(*args):
+    subprocess.run(args, check=True, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL)
+
+
+def prepare():
+    """The ports and the other milter, which is left running."""
+    subprocess.Popen(["/run/bench/null-milter", "unix:" + NULL],
+                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while not os.path.exists(NULL):
+        time.sleep(0.01)
+    os.chmod(NULL, 0o666)
+    milters = {"null": "unix:mailreeve/null.sock", "none": ""}
+    for name, port in PORTS.items():
+        run("postconf", "-M", f"{port}/inet={port} inet n - y - 100 smtpd")
+        if name in milters:
+            run("postconf", "-P", f"{port}/inet/smtpd_milters={milters[name]}")
+    run("postconf", "virtual_transport=discard:")
+    run("postfix", "reload")
+
+
+def ticks_of(*names):
+    """CPU seconds so far of processes that have one of the names in their
+    command line."""
+    ticks = 0
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_text()
+            stat = (process / "stat").read_text()
+        except OSError:                             # it has just ended
+            continue
+        if any(name in line for name in names):
+            fields = stat.rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds():
+    """(Of all processes but the client, this one and the lab's own name server
+    and log, which are Python; of the milters)."""
+    text = pathlib.Path("/run/lab/cpu").read_text()
+    if text.startswith("usage_usec"):               # cgroup v2
+        total = int(text.split()[1]) / 1e6
+    else:                                           # cpuacct.usage
+        total = int(text) / 1e9
+    own = sum(os.times()[:2])
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (total - own - ended.ru_utime - ended.ru_stime -
+            ticks_of("/tests/world/dns.py", "/tests/world/devlog.py"),
+            ticks_of("mailreeve-milter", "null-milter"))
+
+
+def wait_for_queue():
+    while any(os.scandir("/var/spool/postfix/active")) or any(
+            os.scandir("/var/spool/postfix/incoming")):
+        time.sleep(0.01)
+
+
+def measure(name, sessions, mails):
+    """(CPU seconds a mail, of these the milter's, seconds a mail)"""
+    wait_for_queue()
+    before, start = cpu_seconds(), time.monotonic()
+    run("smtp-source", "-s", str(sessions), "-m", str(mails), "-l", "1024",
+        "-M", "client.example", "-f", "a@sender.example", "-t",
+        "ann@alpha.example", f"inet:192.0.2.1:{PORTS[name]}")
+    took = time.monotonic() - start
+    wait_for_queue()
+    after = cpu_seconds()
+    return ((after[0] - before[0]) / mails, (after[1] - before[1]) / mails,
+            took / mails)
+
+
+def ratio(rounds, name, base, index):
+    """Median and range of NAME to BASE, round by round."""
+    values = [a[index] / b[index] for a, b in zip(rounds[name], rounds[base])]
+    return statistics.median(values), min(values), max(values)
+
+
+def figures_of(sessions, count, mails):
+    rounds = {name: [] for name in PORTS}
+    for n in range(count):
+        names = list(PORTS)
+        for name in names[n % 3:] + names[:n % 3]:
+            rounds[name].append(measure(name, sessions, mails))
+    for name, what in NAMES.items():
+        cpu, own, wall = ([round[i] for round in rounds[name]]
+                          for i in range(3))
+        yield (f"1 KB, {sessions} sessions, {what}",
+               f"{statistics.median(cpu) * 1000:.3f}",
+               f"ms CPU a mail, {min(cpu) * 1000:.3f}-{max(cpu) * 1000:.3f}",
+               "")
+        yield ("  the milter's own", f"{statistics.median(own) * 1000:.3f}",
+               f"ms; {1 / statistics.median(wall):.0f} mails a second", "")
+    for base, target in (("null", "<= 1.05"), ("none", "")):
+        for index, kind in ((0, "CPU"), (2, "wall clock")):
+            middle, low, high = ratio(rounds, "ours", base, index)
+            yield (f"  ratio to {NAMES[base]}, {kind}", f"{middle:.3f}",
+                   f"{low:.3f}-{high:.3f}, {count} rounds",
+                   target if index == 0 else "")
+
+
+def figures(count, mails):
+    prepare()
+    for name in PORTS:
+        measure(name, 4, 100)           # warm
+    for sessions in (4, 20):
+        yield from figures_of(sessions, count, mails)
