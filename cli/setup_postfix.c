@@ -64,8 +64,6 @@ static const char *endpoint(const struct mr_setup *setup)
 		return "unix:mailreeve/milter.sock";
 	if (strncmp(socket, "unix:", 5) == 0)
 		socket += 5;
-	else if (strncmp(socket, "local:", 6) == 0)
-		socket += 6;
 	if (queue == NULL)
 		queue = "/var/spool/postfix";
 	length = strlen(queue);
@@ -283,20 +281,30 @@ static void print_delivery(const struct mr_setup *setup)
 		setup, "virtual_transport", "lmtp:unix:private/dovecot-lmtp");
 }
 
+/* What was there before comes back; ours itself is not "before". */
+static void print_undo(const struct mr_setup *setup, const char *name)
+{
+	const char *now = value_of(setup, name);
+
+	if (now != NULL && mr_postfix_sets(setup->postfix, name) &&
+		!is_ours(now, endpoint(setup)))
+		mr_setup_explain(setup, " postconf -e '%s = %s'", name, now);
+	else
+		mr_setup_explain(setup, " postconf -X %s", name);
+}
+
 static void print_removal(const struct mr_setup *setup)
 {
-	const char *old = value_of(setup, "smtpd_milters");
+	static const char *const names[] = { "smtpd_milters",
+		"non_smtpd_milters", "milter_default_action",
+		"message_size_limit", "mailbox_size_limit",
+		"virtual_mailbox_limit" };
 
 	mr_setup_heading(setup, "to take it out again");
-	if (old != NULL && *old != '\0' && !is_ours(old, endpoint(setup)))
-		mr_setup_explain(setup,
-			"Put back what main.cf says now:\n"
-			" smtpd_milters = %s\n non_smtpd_milters = %s",
-			old, value_of(setup, "non_smtpd_milters"));
-	else
-		mr_setup_explain(setup,
-			" postconf -X smtpd_milters non_smtpd_milters "
-			"milter_default_action message_size_limit");
+	mr_setup_explain(setup, "Keep these lines: they bring back what "
+				"main.cf says now.");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		print_undo(setup, names[i]);
 	mr_setup_explain(setup,
 		" postfix reload\n"
 		"The milter can then be stopped; nothing else depends on it.");

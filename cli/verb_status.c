@@ -40,14 +40,19 @@ static void print_pairs(struct mr_cli *cli, const char *pairs)
 static const char *find_socket(struct mr_cli *cli)
 {
 	struct mr_problems problems;
-	struct mr_policy *policy = NULL;
+	struct mr_config *config;
 	const struct mr_option *o = mr_section_milter.options;
 	const char *socket = NULL;
 
 	mr_problems_init(&problems, cli->arena);
-	if (mr_policy_load(cli->config, &policy, &problems) == 0) {
-		socket = mr_arena_strdup(cli->arena, policy->milter->control);
-		mr_policy_release(&policy);
+	if (mr_config_read(
+		    mr_policy_schema(), cli->config, &config, &problems) == 0) {
+		const struct mr_milter *milter = mr_config_get(
+			config, NULL, &mr_section_milter, NULL, cli->arena)
+		                                         ->values;
+
+		socket = mr_arena_strdup(cli->arena, milter->control);
+		mr_config_free(&config);
 		return socket;
 	}
 	mr_cli_say(cli,

@@ -1,6 +1,7 @@
 /* events - see events.h. */
 /* SPDX-License-Identifier: ISC */
 #include "milter/events.h"
+#include "common/base/clock.h"
 #include "common/base/arena.h"
 #include "common/base/log.h"
 #include "common/policy/engine.h"
@@ -12,8 +13,8 @@
 #include <strings.h>
 #include <time.h>
 
-/* Postfix has no header of this length; nothing above it is counted twice. */
-enum { FORGED_MOST = 10000 };
+/* Each forged tag header costs the MTA a deletion; no honest mail has many. */
+enum { FORGED_MOST = 100 };
 
 struct connection {
 	struct mr_events *events;
@@ -24,14 +25,6 @@ struct connection {
 	struct mr_trace **unlogged; /* the part of its trace still to be told */
 	int forged; /* headers of the tag's name that came with the mail */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* --- sessions */
 
@@ -149,7 +142,7 @@ static enum mr_mta_answer judge(struct connection *c, struct mr_mta *mta,
 	mr_log(MR_LOG_DEBUG, "%s %s: %s", c->txn->id, mr_stage_smtp(stage),
 		mr_verdict_name(verdict));
 	log_trace(c);
-	atomic_store(&c->events->spoke_ms, now_ms());
+	atomic_store(&c->events->spoke_ms, mr_clock_ms());
 	if (c->session->local && stage != MR_STAGE_EOM)
 		return MR_MTA_CONTINUE;
 	if (verdict->action >= MR_DEFER || stage == MR_STAGE_EOM)
@@ -221,6 +214,18 @@ static enum mr_mta_answer on_mail(
 	return answer;
 }
 
+/* What the rules do not speak of: a mail that only means harm to us. */
+static enum mr_mta_answer refuse(struct connection *c, struct mr_mta *mta,
+	enum mr_stage stage, const struct mr_recipient *recipient,
+	struct mr_verdict verdict)
+{
+	verdict.text = mr_arena_printf(
+		c->txn->arena, "%s (id %s)", verdict.text, c->txn->id);
+	mr_log(MR_LOG_INFO, "%s",
+		mr_report_line(c->txn, stage, recipient, &verdict));
+	return mr_reply_give(mta, &verdict);
+}
+
 static enum mr_mta_answer on_rcpt(
 	void *context, struct mr_mta *mta, const char *const *arguments)
 {
@@ -229,10 +234,11 @@ static enum mr_mta_answer on_rcpt(
 
 	if (c->txn == NULL)
 		return MR_MTA_TEMPFAIL;
-	if (c->txn->n_recipients >= MR_RECIPIENTS_MOST) {
-		mr_mta_reply(mta, 452, "4.5.3", "Too many recipients");
-		return MR_MTA_TEMPFAIL;
-	}
+	if (c->txn->n_recipients >= MR_RECIPIENTS_MOST)
+		return refuse(c, mta, MR_STAGE_RCPT, NULL,
+			(struct mr_verdict){ MR_DEFER, 452, "4.5.3",
+				"Too many recipients",
+				"milter.too_many_recipients", { 0 } });
 	recipient =
 		mr_txn_rcpt(c->txn, arguments[0] == NULL ? "" : arguments[0]);
 	return judge(c, mta, MR_STAGE_RCPT, recipient);
@@ -256,7 +262,7 @@ static void on_header(void *context, const char *name, const char *value)
 		return;
 	mr_txn_content(c->txn,
 		strlen(name) + strlen(":") + octets_of(value) + strlen("\r\n"));
-	if (c->needs.change_headers && c->forged < FORGED_MOST &&
+	if (c->needs.change_headers && c->forged <= FORGED_MOST &&
 		strcasecmp(name, c->txn->policy->global->tag_header) == 0)
 		c->forged++;
 }
@@ -295,7 +301,13 @@ static enum mr_mta_answer on_end(void *context, struct mr_mta *mta)
 	if (c->txn == NULL)
 		return MR_MTA_TEMPFAIL;
 	mr_txn_content(c->txn, strlen("\r\n"));
-	answer = judge(c, mta, MR_STAGE_EOM, NULL);
+	if (c->forged > FORGED_MOST)
+		answer = refuse(c, mta, MR_STAGE_EOM, NULL,
+			(struct mr_verdict){ MR_REJECT, 550, "5.6.0",
+				"Too many headers of our own name",
+				"milter.forged_headers", { 0 } });
+	else
+		answer = judge(c, mta, MR_STAGE_EOM, NULL);
 	if (answer == MR_MTA_CONTINUE && c->needs.change_headers)
 		tag(c, mta);
 	end_transaction(c);

@@ -1,6 +1,7 @@
 /* supervisor - see supervisor.h. */
 /* SPDX-License-Identifier: ISC */
 #include "milter/supervisor.h"
+#include "common/base/clock.h"
 #include "common/base/arena.h"
 #include "common/base/control.h"
 #include "common/base/log.h"
@@ -22,14 +23,6 @@
 /* While stopping: how often to look, and how long after its last answer the
  * milter stays, since libmilter writes an answer after our callback gave it. */
 enum { LOOK_MS = 20, WRITE_MS = 200 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 int mr_supervisor_open(struct mr_supervisor *s, struct mr_error *error)
 {
@@ -147,7 +140,7 @@ static void begin_to_stop(struct mr_supervisor *s)
 	if (s->stopping)
 		return;
 	s->stopping = true;
-	s->drain_until_ms = now_ms() + MR_SUPERVISOR_DRAIN_MS;
+	s->drain_until_ms = mr_clock_ms() + MR_SUPERVISOR_DRAIN_MS;
 	mr_notify_stopping("finishing the mails under way");
 	mr_log(MR_LOG_INFO, "stopping: %u mails under way",
 		atomic_load(&s->events.transactions));
@@ -173,7 +166,7 @@ static void turn_away(int listening)
 
 static bool is_done(const struct mr_supervisor *s)
 {
-	int64_t now = now_ms();
+	int64_t now = mr_clock_ms();
 
 	if (now >= s->drain_until_ms)
 		return true;
@@ -225,7 +218,7 @@ void mr_supervisor_run(struct mr_supervisor *s)
 		polls[ENDED] = (struct pollfd){ s->ended, POLLIN, 0 };
 		polls[CLOSING] = (struct pollfd){ s->closing, POLLIN, 0 };
 		n = mr_control_watch(
-			s->control, polls + CONTROL, now_ms(), &wait_ms);
+			s->control, polls + CONTROL, mr_clock_ms(), &wait_ms);
 		if (poll(polls, CONTROL + n, wait_ms) < 0 && errno != EINTR) {
 			mr_log(MR_LOG_ERROR, "poll: %s", strerror(errno));
 			end(s, 1);
@@ -239,7 +232,7 @@ void mr_supervisor_run(struct mr_supervisor *s)
 		}
 		if (polls[CLOSING].revents != 0)
 			turn_away(s->closing);
-		mr_control_serve(s->control, polls + CONTROL, now_ms());
+		mr_control_serve(s->control, polls + CONTROL, mr_clock_ms());
 		if (s->stopping && is_done(s))
 			end(s, 0);
 	}

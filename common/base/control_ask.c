@@ -1,5 +1,6 @@
 /* control_ask - the client's side of control.h. */
 /* SPDX-License-Identifier: ISC */
+#include "common/base/clock.h"
 #include "common/base/arena.h"
 #include "common/base/control.h"
 #include "common/base/socket.h"
@@ -11,19 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* What is left until `deadline_ms`, for SO_RCVTIMEO and SO_SNDTIMEO, which
  * bound connect(2) on a full queue, too; zero would mean for ever. */
 static int set_timeout(int fd, int64_t deadline_ms)
 {
-	int64_t left = deadline_ms - now_ms();
+	int64_t left = deadline_ms - mr_clock_ms();
 	struct timeval time = { 0, 1 };
 
 	if (left > 0)
@@ -69,7 +62,7 @@ static char *take(int fd, int64_t deadline_ms, struct mr_arena *arena)
 int mr_control_ask(const char *path, const char *request, int timeout_ms,
 	struct mr_arena *arena, char **answer_r, struct mr_error *error)
 {
-	int64_t deadline_ms = now_ms() + timeout_ms;
+	int64_t deadline_ms = mr_clock_ms() + timeout_ms;
 	struct sockaddr_un address;
 	int fd, problem;
 

@@ -17,8 +17,8 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 		const char *names;
 	} macros[] = {
 		{ SMFIM_CONNECT, "{daemon_name} {daemon_port}" },
-		{ SMFIM_HELO, "{tls_version} {cipher}" },
-		{ SMFIM_ENVFROM, "i {auth_authen} {tls_version} {cipher}" },
+		{ SMFIM_HELO, "{tls_version}" },
+		{ SMFIM_ENVFROM, "i {auth_authen} {tls_version}" },
 		{ SMFIM_ENVRCPT, "i" },
 		{ SMFIM_EOM, "i" },
 	};

@@ -13,7 +13,7 @@ from world.message import mail
 from world.milter import NO_REPLY, NOT_WANTED, strings
 
 BIG = "<big@net.example>"
-NO_CONTENT = "\ncheck size {\n\taction = off\n\tsplit = off\n}\n"
+NO_CONTENT = "\ncheck size {\n\taction = off\n}\n"
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def test_it_asks_for_no_more_than_the_policy_needs(
         assert answered(m) == {"mail", "rcpt"}
         assert m.macros == {
             "connect": ["{daemon_name}", "{daemon_port}"],
-            "helo": ["{tls_version}", "{cipher}"],
-            "mail": ["i", "{auth_authen}", "{tls_version}", "{cipher}"],
+            "helo": ["{tls_version}"],
+            "mail": ["i", "{auth_authen}", "{tls_version}"],
             "rcpt": ["i"], "eom": ["i"]}
         m.quit()
 
@@ -330,7 +330,7 @@ def test_odd_values_everywhere(milter):
                            "<@a,@b:c@d>", "\"a b\"@c", "<a@b@c>"):
                 m.mail(sender, "=", "", "SIZE=" + long, long,
                        macros={"i": long, "{auth_authen}": long,
-                               "{tls_version}": long, "{cipher}": ""})
+                               "{tls_version}": long})
                 for to in ("", "<>", long, "<" + long + "@net.example>"):
                     m.rcpt(to, "", long)
                 m.abort()
