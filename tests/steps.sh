@@ -147,7 +147,7 @@ step_install_13() { tests/e2e/test_install.sh trixie; }
 # --- long ones ----------------------------------------------------------------
 
 step_fuzz() {
-	local program name seconds=60
+	local program name broken='' seconds=60
 
 	CC=clang build fuzz -Dfuzz=true -Db_sanitize=address,undefined \
 		-Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link
@@ -160,9 +160,9 @@ step_fuzz() {
 			-rss_limit_mb=1024 -print_final_stats=1 \
 			-artifact_prefix="$work/corpus/" \
 			"$work/corpus/$name" tests/fuzz/corpus/"${name#fuzz_}" &&
-			echo "1 passed" || { echo "1 failed" && failed=yes; }
+			echo "1 passed" || { echo "1 failed" && broken=yes; }
 	done
-	[ -z "${failed-}" ]
+	[ -z "$broken" ]
 }
 
 step_bench() { tests/bench/run; }
