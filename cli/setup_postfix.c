@@ -4,6 +4,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/setup.h"
 #include "common/base/arena.h"
+#include "common/policy/check.h"
 #include "common/base/units.h"
 
 #include <inttypes.h>
@@ -220,6 +221,24 @@ static void print_limit(const struct mr_setup *setup, uint64_t limit)
 	print_mailbox_limit(setup, "virtual_mailbox_limit", limit, text);
 }
 
+/* Is everybody refused what is above the largest size? */
+static bool is_enforced(const struct mr_policy *policy)
+{
+	if (policy->global->mode == MR_MODE_OBSERVE)
+		return false;
+	for (size_t i = 0; mr_checks[i] != NULL; i++)
+		if (strcmp(mr_checks[i]->name, "size") == 0) {
+			const struct mr_rule *rule = mr_config_get(
+				policy->config, NULL, mr_checks[i]->section,
+				NULL, policy->arena)
+			                                     ->values;
+
+			return (policy->at_mail >> i & 1) &&
+			       rule->action >= MR_DEFER;
+		}
+	return false;
+}
+
 static void print_sizes(const struct mr_setup *setup)
 {
 	struct sizes sizes = { 0 };
@@ -243,6 +262,14 @@ static void print_sizes(const struct mr_setup *setup)
 			"The policy limits message.size only for some; for the "
 			"others Postfix's own message_size_limit (%" PRIu64
 			") holds.",
+			now);
+	} else if (!is_enforced(setup->policy) &&
+		   (now == 0 || now >= sizes.largest + ROOM)) {
+		mr_setup_explain(setup,
+			"The policy does not refuse every mail above its "
+			"largest message.size (mode = observe, an exception, or "
+			"check size), so Postfix's own message_size_limit "
+			"(%" PRIu64 ") stays as it is.",
 			now);
 	} else {
 		mr_setup_explain(setup,

@@ -226,6 +226,18 @@ static enum mr_mta_answer refuse(struct connection *c, struct mr_mta *mta,
 	return mr_reply_give(mta, &verdict);
 }
 
+/* The recipient as Postfix has rewritten it, if it says so: net.example!bob and
+ * bob%net.example are bob@net.example to it, and must be so to the rules. */
+static const char *recipient_of(
+	struct mr_mta *mta, const char *const *arguments)
+{
+	const char *rewritten = mr_mta_macro(mta, "{rcpt_addr}");
+
+	if (rewritten != NULL && strchr(rewritten, '@') != NULL)
+		return rewritten;
+	return arguments[0] == NULL ? "" : arguments[0];
+}
+
 static enum mr_mta_answer on_rcpt(
 	void *context, struct mr_mta *mta, const char *const *arguments)
 {
@@ -239,8 +251,7 @@ static enum mr_mta_answer on_rcpt(
 			(struct mr_verdict){ MR_DEFER, 452, "4.5.3",
 				"Too many recipients",
 				"milter.too_many_recipients", { 0 } });
-	recipient =
-		mr_txn_rcpt(c->txn, arguments[0] == NULL ? "" : arguments[0]);
+	recipient = mr_txn_rcpt(c->txn, recipient_of(mta, arguments));
 	return judge(c, mta, MR_STAGE_RCPT, recipient);
 }
 

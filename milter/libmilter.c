@@ -108,7 +108,7 @@ static void ask_macros(SMFICTX *ctx)
 		{ SMFIM_CONNECT, "{daemon_name} {daemon_port}" },
 		{ SMFIM_HELO, "{tls_version}" },
 		{ SMFIM_ENVFROM, "i {auth_authen} {tls_version}" },
-		{ SMFIM_ENVRCPT, "i" },
+		{ SMFIM_ENVRCPT, "i {rcpt_addr}" },
 		{ SMFIM_EOM, "i" },
 	};
 

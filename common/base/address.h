@@ -14,8 +14,10 @@
 
 struct mr_arena;
 
-/* RFC 5321 section 4.5.3.1: what we look at; longer ones are "not valid". */
-enum { MR_ADDRESS_LONGEST = 320, MR_HOSTNAME_LONGEST = 255 };
+/* More than RFC 5321 section 4.5.3.1 allows: what Postfix takes in a line, so
+ * that nobody gets around a rule by a long detail.  Longer ones are "not
+ * valid". */
+enum { MR_ADDRESS_LONGEST = 2048, MR_HOSTNAME_LONGEST = 255 };
 
 struct mr_address {
 	const char *text; /* local@domain, lower case, no angle brackets, quotes

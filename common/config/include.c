@@ -5,6 +5,7 @@
 #include "common/config/source.h"
 #include "common/config/tree_reader.h"
 
+#include <errno.h>
 #include <glob.h>
 #include <string.h>
 
@@ -70,12 +71,19 @@ static const char *resolve(struct mr_reader *r, const char *name)
 		(int)(slash - r->file->name), r->file->name, name);
 }
 
+/* Nothing there is one thing; not being allowed to look is another. */
+static int stop_unless_missing(const char *path, int why)
+{
+	(void)path;
+	return why != ENOENT && why != ENOTDIR;
+}
+
 static void read_matching(
 	struct mr_reader *r, const char *pattern, struct mr_place at, bool try)
 {
 	glob_t found;
 
-	switch (glob(pattern, 0, NULL, &found)) {
+	switch (glob(pattern, 0, stop_unless_missing, &found)) {
 	case 0:
 		for (size_t i = 0; i < found.gl_pathc; i++)
 			read_file(r, found.gl_pathv[i], at, try);
@@ -90,7 +98,7 @@ static void read_matching(
 		break;
 	default:
 		mr_problem_add(r->problems, MR_MISTAKE, at,
-			"cannot look for %s", pattern);
+			"cannot look for %s: %s", pattern, strerror(errno));
 	}
 	globfree(&found);
 }

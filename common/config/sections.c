@@ -137,6 +137,15 @@ static const struct mr_option message_options[] = {
 	{ NULL },
 };
 
+static void validate_message(const void *values, const struct mr_place *places,
+	struct mr_problems *problems)
+{
+	if (((const struct mr_message *)values)->size == 0)
+		mr_problem_add(problems, MR_MISTAKE, places[0],
+			"size = 0 would refuse all mail; no limit is written "
+			"size = unlimited");
+}
+
 const struct mr_section mr_section_message = {
 	.name = "message",
 	.rung = MR_UNSET,
@@ -144,6 +153,7 @@ const struct mr_section mr_section_message = {
 	.published = true,
 	.options = message_options,
 	.size = sizeof(struct mr_message),
+	.validate = validate_message,
 	.help = "Limits of a single mail.",
 };
 
@@ -226,7 +236,8 @@ const struct mr_section mr_section_group = {
 
 static int check_domain(const char *title, struct mr_error *error)
 {
-	if (mr_hostname_check(title) != MR_HOSTNAME_FINE)
+	if (mr_hostname_check(title) != MR_HOSTNAME_FINE ||
+		title[strlen(title) - 1] == '.')
 		return mr_error_set(
 			error, "a domain is written like example.net");
 	return 0;
@@ -256,7 +267,8 @@ static int check_user(const char *title, struct mr_error *error)
 {
 	const char *at = strrchr(title, '@');
 
-	if (at == NULL || at == title || at[1] == '\0')
+	if (at == NULL || at == title || strpbrk(title, "<> \t") != NULL ||
+		check_domain(at + 1, error) < 0)
 		return mr_error_set(
 			error, "a user is written like somebody@example.net");
 	return 0;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* More CNAMEs than this are a loop. */
 enum { LONGEST_CHAIN = 10 };
@@ -64,11 +65,16 @@ static void read_faults(struct zone *zone, FILE *file)
 int mr_dns_zone_open(const char *path, void **state_r, struct mr_error *error)
 {
 	FILE *file = fopen(path, "re");
+	struct stat status;
 	struct zone *zone;
 	int result;
 
 	if (file == NULL)
 		return mr_error_set(error, "%s: %s", path, strerror(errno));
+	if (fstat(fileno(file), &status) < 0 || !S_ISREG(status.st_mode)) {
+		fclose(file);
+		return mr_error_set(error, "%s is not a file", path);
+	}
 	zone = mr_calloc(1, sizeof(*zone));
 	zone->arena = mr_arena_new(0);
 	read_faults(zone, file);

@@ -257,6 +257,8 @@ static void judge_message(struct mr_engine *engine, struct mr_txn *txn)
 	}
 	txn->verdict = conclude(engine, txn, &merger);
 	if (txn->verdict.action < MR_DEFER) {
+		if (txn->split)
+			mr_split_forget(engine->split, txn);
 		atomic_fetch_add_explicit(
 			&engine->accepted, 1, memory_order_relaxed);
 		return;
@@ -306,37 +308,49 @@ const struct mr_verdict *mr_txn_summary(const struct mr_txn *txn)
 	return taken != NULL ? taken : refused;
 }
 
-static bool is_accepted(const struct mr_txn *txn, const char *given)
+/* Does the trace tag a mail that anybody gets? */
+static bool tags(const struct mr_trace *trace)
 {
-	for (const struct mr_recipient *r = txn->recipients; r != NULL;
-		r = r->next)
-		if (r->given == given)
-			return r->verdict.action < MR_DEFER;
-	return true;
+	return trace->action == MR_TAG &&
+	       (trace->of == NULL || trace->of->verdict.action < MR_DEFER);
 }
 
-/* Is this the first trace of its kind? */
-static bool is_news(const struct mr_txn *txn, const struct mr_trace *trace)
+/* Which outcomes of a check tag; the last is `unsure`. */
+static void list_tags(const struct mr_txn *txn, const struct mr_check *check,
+	bool tagged[COUNTED])
 {
-	for (const struct mr_trace *t = txn->trace; t != trace; t = t->next)
-		if (t->action == MR_TAG && t->check == trace->check &&
-			t->outcome == trace->outcome &&
-			is_accepted(txn, t->recipient))
-			return false;
-	return true;
+	for (const struct mr_trace *t = txn->trace; t != NULL; t = t->next) {
+		int outcome = 0;
+
+		if (!tags(t) || t->check != check->name)
+			continue;
+		if (t->outcome == NULL)
+			outcome = UNSURE;
+		else
+			while (check->outcomes[outcome].name != t->outcome)
+				outcome++;
+		tagged[outcome] = true;
+	}
 }
 
 const char *mr_txn_tag(const struct mr_txn *txn)
 {
 	const char *tag = NULL;
 
-	for (const struct mr_trace *t = txn->trace; t != NULL; t = t->next) {
-		if (t->action != MR_TAG || !is_accepted(txn, t->recipient) ||
-			!is_news(txn, t))
-			continue;
-		tag = mr_arena_printf(txn->arena, "%s%s%s.%s",
-			tag == NULL ? "" : tag, tag == NULL ? "" : ", ",
-			t->check, t->outcome == NULL ? "unsure" : t->outcome);
+	for (size_t c = 0; mr_checks[c] != NULL; c++) {
+		bool tagged[COUNTED] = { false };
+
+		list_tags(txn, mr_checks[c], tagged);
+		for (int o = 0; o < COUNTED; o++)
+			if (tagged[o])
+				tag = mr_arena_printf(txn->arena, "%s%s%s.%s",
+					tag == NULL ? "" : tag,
+					tag == NULL ? "" : ", ",
+					mr_checks[c]->name,
+					o == UNSURE ? "unsure"
+						    : mr_checks[c]
+							      ->outcomes[o]
+							      .name);
 	}
 	if (tag == NULL)
 		return NULL;

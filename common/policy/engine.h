@@ -7,11 +7,11 @@
  * Splitting a mail.  A milter has one answer for all recipients at the end of a
  * mail.  If then some accept it and some do not (a mail of 30 MB without SIZE=
  * for one who takes 40 MB and one who takes 25 MB), the answer is 452 once, and
- * the engine remembers the sender for MR_SPLIT_SECONDS: on the next try RCPT
- * takes only recipients that agree with the first, and answers 452 to the
- * others, which a client sends separately.  So each gets its own answer.  A
- * mail whose SIZE= says that it fits is not held up, unless the sender has said
- * so before and it did not.
+ * the engine remembers sender, login and client network for MR_SPLIT_SECONDS:
+ * on the next try RCPT takes only recipients that agree with the first, and
+ * answers 452 to the others, which a client sends separately.  So each gets its
+ * own answer.  A mail whose SIZE= says that it fits is not held up, unless the
+ * sender has said so before and it did not.
  */
 /* SPDX-License-Identifier: ISC */
 #ifndef MR_POLICY_ENGINE_H

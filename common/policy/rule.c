@@ -207,8 +207,8 @@ static struct mr_trace *add_trace(
 
 	trace->check = check->name;
 	trace->stage = q->stage;
-	if (q->recipient != NULL)
-		trace->recipient = q->recipient->given;
+	trace->recipient = q->recipient == NULL ? NULL : q->recipient->given;
+	trace->of = q->recipient;
 	*q->txn->trace_last = trace;
 	q->txn->trace_last = &trace->next;
 	return trace;
@@ -257,41 +257,41 @@ const struct mr_trace *mr_rule_ask(struct mr_question *question,
 	return trace;
 }
 
-/* What a hit would lead to, whatever it is. */
-static enum mr_action strongest(
-	struct mr_question *q, const struct mr_check *check)
+/* What each outcome would lead to; whatever does not refuse is alike. */
+static void list_refusals(struct mr_question *q, const struct mr_check *check,
+	enum mr_action actions[MR_OUTCOMES])
 {
-	enum mr_action most = MR_OFF;
 	struct mr_place ignored;
 	const char *why;
 
 	load(q, check);
+	memset(actions, 0, sizeof(*actions) * MR_OUTCOMES);
 	if (!mr_rule_is_on(check, q->rule) ||
 		find_waiver(q, check, &ignored) != NULL)
-		return MR_OFF;
+		return;
 	for (int i = 0; check->outcomes[i].name != NULL; i++) {
-		enum mr_action action;
-
 		if (i == check->mixed)
 			continue;
-		action = find_action(q, MR_HIT, i, &ignored, &why);
-		if (action > most)
-			most = action;
+		actions[i] = find_action(q, MR_HIT, i, &ignored, &why);
+		if (actions[i] < MR_DEFER)
+			actions[i] = MR_OFF;
 	}
-	return most;
 }
 
 bool mr_rule_agrees(struct mr_question *question, const struct mr_check *check,
 	struct mr_recipient *other)
 {
+	static const enum mr_action none[MR_OUTCOMES];
+	enum mr_action ours[MR_OUTCOMES], others[MR_OUTCOMES];
 	struct mr_question about = *question;
-	enum mr_action ours = strongest(question, check), others;
 
 	about.recipient = other;
-	others = strongest(&about, check);
-	if (ours < MR_DEFER && others < MR_DEFER)
-		return true;
-	return ours == others && check->agrees(question, other);
+	list_refusals(question, check, ours);
+	list_refusals(&about, check, others);
+	if (memcmp(ours, others, sizeof(ours)) != 0)
+		return false;
+	return memcmp(ours, none, sizeof(ours)) == 0 ||
+	       check->agrees(question, other);
 }
 
 const struct mr_trace *mr_rule_split(struct mr_question *question,

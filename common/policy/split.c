@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct slot {
 	uint64_t hash;
@@ -44,24 +45,32 @@ static uint64_t fnv1a(uint64_t hash, const void *data, size_t size)
 	return hash;
 }
 
-/* By the sender, as a retry may come from another of its hosts; bounces have
- * no sender, there it is the host. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	return text == NULL ? hash : fnv1a(hash, text, strlen(text) + 1);
+}
+
+/* By sender, login and the client's network (a retry may come from another
+ * host of the same pool), so that a stranger cannot hold up anybody's mail. */
 static uint64_t hash_of(const struct mr_txn *txn)
 {
 	const struct mr_ip *client = &txn->session->client;
 	uint64_t hash = 0xcbf29ce484222325;
 
-	for (const char *p = txn->sender.text; *p != '\0'; p++)
-		hash = fnv1a(hash, p, 1);
-	if (*txn->sender.text == '\0')
-		hash = fnv1a(hash, client->octets, sizeof(client->octets));
-	return hash;
+	hash = hash_text(hash, txn->sender.text);
+	hash = hash_text(hash, txn->session->login);
+	return fnv1a(hash, client->octets, client->family == AF_INET6 ? 8 : 3);
+}
+
+static struct slot *find(struct mr_split *split, uint64_t hash)
+{
+	return &split->slots[hash % MR_SPLIT_SENDERS];
 }
 
 void mr_split_remember(struct mr_split *split, const struct mr_txn *txn)
 {
 	uint64_t hash = hash_of(txn);
-	struct slot *slot = &split->slots[hash % MR_SPLIT_SENDERS];
+	struct slot *slot = find(split, hash);
 
 	pthread_mutex_lock(&split->lock);
 	slot->hash = hash;
@@ -73,7 +82,7 @@ void mr_split_remember(struct mr_split *split, const struct mr_txn *txn)
 bool mr_split_wanted(struct mr_split *split, const struct mr_txn *txn)
 {
 	uint64_t hash = hash_of(txn);
-	const struct slot *slot = &split->slots[hash % MR_SPLIT_SENDERS];
+	const struct slot *slot = find(split, hash);
 	bool wanted;
 
 	pthread_mutex_lock(&split->lock);
@@ -81,4 +90,15 @@ bool mr_split_wanted(struct mr_split *split, const struct mr_txn *txn)
 	         (slot->lied || txn->declared == 0);
 	pthread_mutex_unlock(&split->lock);
 	return wanted;
+}
+
+void mr_split_forget(struct mr_split *split, const struct mr_txn *txn)
+{
+	uint64_t hash = hash_of(txn);
+	struct slot *slot = find(split, hash);
+
+	pthread_mutex_lock(&split->lock);
+	if (slot->hash == hash)
+		slot->until = 0;
+	pthread_mutex_unlock(&split->lock);
 }

@@ -14,7 +14,9 @@ struct mr_split;
 
 struct mr_split *mr_split_new(void);
 void mr_split_free(struct mr_split **split);
+/* After a mixed end, and when a mail of that sender came through. */
 void mr_split_remember(struct mr_split *split, const struct mr_txn *txn);
+void mr_split_forget(struct mr_split *split, const struct mr_txn *txn);
 bool mr_split_wanted(struct mr_split *split, const struct mr_txn *txn);
 
 #endif

@@ -26,8 +26,8 @@
 
 struct mr_engine;
 
-/* RFC 5321 section 4.5.3.1.4 allows 512 octets a command line. */
-enum { MR_TOLD_LONGEST = 1000, MR_RECIPIENTS_MOST = 10000 };
+/* Postfix's line_length_limit. */
+enum { MR_TOLD_LONGEST = 2048, MR_RECIPIENTS_MOST = 10000 };
 
 struct mr_session {
 	struct mr_ip client;

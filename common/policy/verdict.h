@@ -9,6 +9,7 @@
 #include "common/config/place.h"
 
 struct mr_arena;
+struct mr_recipient;
 
 /* When a question is asked.  A verdict on client, HELO and sender is held
  * back to RCPT, as Postfix's smtpd_delay_reject does, so that logins,
@@ -32,6 +33,7 @@ struct mr_trace {
 	const char *check;
 	enum mr_stage stage;
 	const char *recipient; /* NULL: about the whole mail */
+	const struct mr_recipient *of;
 	enum mr_finding finding;
 	const char *outcome; /* "not_qualified"; NULL unless hit */
 	const char *detail;  /* what was seen, one clause; printable */
@@ -47,7 +49,7 @@ struct mr_verdict {
 	const char *enhanced;  /* RFC 3463, "5.1.1"; its class is the code's */
 	const char *text;      /* one printable line; with the codes in front at
 	                          most MR_REPLY_LONGEST octets */
-	const char *rule;      /* "helo.not_qualified"; NULL if accepted */
+	const char *rule; /* "helo.not_qualified"; NULL: none said a word */
 	struct mr_place at;
 };
 

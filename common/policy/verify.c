@@ -1,6 +1,7 @@
 /* verify - see verify.h. */
 /* SPDX-License-Identifier: ISC */
 #include "common/policy/verify.h"
+#include "common/base/address.h"
 #include "common/base/arena.h"
 #include "common/base/text.h"
 #include "common/map/map.h"
@@ -165,6 +166,28 @@ static void verify_listener(struct verifier *v, const struct mr_scope *s)
 			"none (RFC 3207 section 4)");
 }
 
+/* Rules go by the address without its detail; this one would never match. */
+static void verify_users(struct verifier *v)
+{
+	const struct mr_maps *maps = mr_config_get(
+		v->config, NULL, &mr_section_maps, NULL, v->problems->arena)
+	                                     ->values;
+	const struct mr_scope *s = mr_config_scopes(v->config, MR_USER);
+	struct mr_arena *arena = mr_arena_new(1024);
+	struct mr_address address;
+	struct mr_error ignored;
+
+	for (; s != NULL; s = s->next)
+		if (mr_address_parse(arena, s->title, maps->recipient_delimiter,
+			    &address, &ignored) == 0 &&
+			address.detail != NULL)
+			mr_problem_add(v->problems, MR_MISTAKE, s->at,
+				"rules go by the address without its detail: "
+				"write user %s",
+				address.plain);
+	mr_arena_free(&arena);
+}
+
 static void verify_options(struct verifier *v, const struct mr_section *section)
 {
 	const struct mr_option *o = section->options;
@@ -197,6 +220,7 @@ void mr_policy_verify(
 		offsetof(struct mr_purge, after), verify_purge, &v);
 	for (size_t i = 0; mr_checks[i] != NULL; i++)
 		verify_check(&v, mr_checks[i]);
+	verify_users(&v);
 	for (; listener != NULL; listener = listener->next)
 		verify_listener(&v, listener);
 }

@@ -19,7 +19,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 		{ SMFIM_CONNECT, "{daemon_name} {daemon_port}" },
 		{ SMFIM_HELO, "{tls_version}" },
 		{ SMFIM_ENVFROM, "i {auth_authen} {tls_version}" },
-		{ SMFIM_ENVRCPT, "i" },
+		{ SMFIM_ENVRCPT, "i {rcpt_addr}" },
 		{ SMFIM_EOM, "i" },
 	};
 

@@ -53,7 +53,7 @@ def test_it_asks_for_no_more_than_the_policy_needs(
             "connect": ["{daemon_name}", "{daemon_port}"],
             "helo": ["{tls_version}"],
             "mail": ["i", "{auth_authen}", "{tls_version}"],
-            "rcpt": ["i"], "eom": ["i"]}
+            "rcpt": ["i", "{rcpt_addr}"], "eom": ["i"]}
         m.quit()
 
 

@@ -6,6 +6,8 @@
 
 #define SIXTY "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff"
 
+#define LONG SIXTY SIXTY SIXTY SIXTY SIXTY SIXTY
+
 static void test_parse(void **state)
 {
 	static const struct {
@@ -93,7 +95,10 @@ static void test_parse(void **state)
 		{ "a@[", "", NULL },
 		{ "a@[]", "", NULL },
 		{ "a@.", "", NULL },
-		{ SIXTY SIXTY SIXTY SIXTY SIXTY SIXTY "@x.example", "", NULL },
+		{ LONG LONG LONG LONG LONG LONG "@x.example", "", NULL },
+		{ "a+" LONG "@x.example", "+",
+			"a+" LONG "@x.example a+" LONG " x.example " LONG
+			" a@x.example" },
 	};
 	struct mr_arena *arena = mr_arena_new(0);
 	struct mr_error error;
