@@ -32,13 +32,28 @@ static const char *verdict_text(
 		verdict->code, verdict->enhanced, verdict->text);
 }
 
+/* " for 1 of 2 recipients", where they are not all treated alike. */
+static const char *share_text(const struct mr_txn *txn, struct mr_arena *arena)
+{
+	unsigned accepted = 0;
+
+	for (const struct mr_recipient *r = txn->recipients; r != NULL;
+		r = r->next)
+		accepted += r->verdict.action < MR_DEFER;
+	if (accepted == 0 || accepted == txn->n_recipients)
+		return "";
+	return mr_arena_printf(
+		arena, " for %u of %u recipients", accepted, txn->n_recipients);
+}
+
 static void print_verdict(const struct mr_explained *explained,
 	struct mr_arena *arena, bool colour)
 {
 	const struct mr_verdict *verdict = explained->summary;
 
-	printf("%s%s%s\n", mr_style(style_of(verdict->action), colour),
-		verdict_text(arena, verdict), mr_style(MR_STYLE_PLAIN, colour));
+	printf("%s%s%s%s\n", mr_style(style_of(verdict->action), colour),
+		verdict_text(arena, verdict), share_text(explained->txn, arena),
+		mr_style(MR_STYLE_PLAIN, colour));
 	if (verdict->rule != NULL)
 		printf("  rule %s, set at %s\n", verdict->rule,
 			mr_place_format(arena, &verdict->at));
@@ -67,6 +82,10 @@ static void print_recipients(
 		if (r->verdict.rule != NULL)
 			printf("    rule %s, set at %s\n", r->verdict.rule,
 				mr_place_format(arena, &r->verdict.at));
+		if (r->accepted && r->resolved && r->resolution == MR_FOUND &&
+			r->found.kind == MR_RECIPIENT_FOREIGN)
+			printf("    not a hosted domain: whether it may be "
+			       "sent there is left to Postfix\n");
 	}
 }
 

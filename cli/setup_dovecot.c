@@ -68,7 +68,10 @@ static void print_userdb(const struct mr_setup *setup)
 	}
 	if (strncmp(path, base, sizeof(base) - 1) == 0)
 		path += sizeof(base) - 1;
-	mr_setup_explain(setup, "The milter asks Dovecot's userdb who exists:");
+	mr_setup_explain(setup,
+		"The milter asks Dovecot's userdb who exists. If something "
+		"else asks it, too (dovecot-lda as another user), keep the "
+		"group that it has now, and put mailreeve into that group:");
 	printf("service auth {\n"
 	       "  unix_listener %s {\n"
 	       "    mode = 0660\n"
@@ -234,11 +237,10 @@ void mr_setup_dovecot(struct mr_setup *setup)
 
 	mr_setup_explain(setup,
 		"For Dovecot %s and the policy %s. Nothing was changed. Put "
-		"the "
-		"lines into /etc/dovecot/local.conf (made if it is not there; "
-		"dovecot.conf reads it last), then:\n"
+		"the lines into /etc/dovecot/conf.d/99-mailreeve.conf, which "
+		"is read after the others, then:\n"
 		" doveconf -n >/dev/null && doveadm reload\n"
-		"To take it out again, remove the lines and reload.",
+		"To take it out again, remove the file and reload.",
 		setup->version, setup->cli->config);
 	mr_setup_heading(setup, "sockets");
 	print_userdb(setup);

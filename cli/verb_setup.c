@@ -18,7 +18,7 @@ static const struct mr_flag flags[] = {
 	{ KEY_MASTER_CF, "master-cf", NULL,
 		"postfix: only lines to append to master.cf" },
 	{ KEY_CONF, "conf", NULL,
-		"dovecot: only lines to append to local.conf" },
+		"dovecot: only the lines, for a file in conf.d" },
 	{ KEY_POSTFIX, "postfix-version", "VERSION",
 		"for that version, without looking at what is\n"
 		"installed here" },

@@ -100,8 +100,7 @@ static void validate_range(const void *values, const struct mr_place *places,
 	const struct every_range *range = values;
 
 	if (range->least > range->most)
-		mr_problem_add(problems, MR_MISTAKE,
-			places[places[0].file != NULL ? 0 : 1],
+		mr_problem_add(problems, MR_MISTAKE, places[0],
 			"least is more than most");
 }
 

@@ -76,6 +76,21 @@ static struct mr_config *new_config(const struct mr_schema *schema)
 	return config;
 }
 
+/* What is not set anywhere is missed where the section begins. */
+static const struct mr_place *fill_places(const struct mr_settings *settings,
+	const struct mr_binding *binding, struct mr_arena *scratch)
+{
+	unsigned count = binding->info->options;
+	struct mr_place *places =
+		MR_NEW_ARRAY(scratch, struct mr_place, count + 1);
+
+	for (unsigned i = 0; i < count; i++)
+		places[i] = settings->places[i].file != NULL
+		                    ? settings->places[i]
+		                    : binding->at;
+	return places;
+}
+
 /* The effective values of every instance that is written somewhere, as seen
  * from there.  One with a mistake, or over one at the top, is left out. */
 static void validate_scope(struct mr_config *config,
@@ -98,7 +113,8 @@ static void validate_scope(struct mr_config *config,
 			continue;
 		settings = mr_config_get(
 			config, &chain, section, b->title, scratch);
-		section->validate(settings->values, settings->places, problems);
+		section->validate(settings->values,
+			fill_places(settings, b, scratch), problems);
 	}
 }
 

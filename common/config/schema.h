@@ -106,7 +106,8 @@ struct mr_section {
 	 */
 	int (*check_title)(const char *title, struct mr_error *error);
 	/* Contradictions within one instance, told with the effective values;
-	 * adds its own problems.  NULL: none possible. */
+	 * adds its own problems.  The place of what is set nowhere is the
+	 * section's.  NULL: none possible. */
 	void (*validate)(const void *values, const struct mr_place *places,
 		struct mr_problems *problems);
 	const char *help;

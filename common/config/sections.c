@@ -475,8 +475,8 @@ static void validate_purge(const void *values, const struct mr_place *places,
 {
 	const struct mr_purge *purge = values;
 
-	if (places[0].file == NULL)
-		mr_problem_add(problems, MR_MISTAKE, places[1],
+	if (purge->after == 0)
+		mr_problem_add(problems, MR_MISTAKE, places[0],
 			"purge needs after = DURATION, as in after = 92d");
 	else if (purge->after < 24 * 60 * 60)
 		mr_problem_add(problems, MR_MISTAKE, places[0],

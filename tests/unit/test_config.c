@@ -302,8 +302,8 @@ static void test_all_at_once(void **state)
 			"t:2:16: error: keep_flagged: \"1\" is not no or yes\n"
 			"    2 | keep_flagged = 1\n"
 			"      |                ^ did you mean \"yes\"?\n"
-			"t:6:1: error: least is more than most\n"
-			"    6 | most = 0\n"
+			"t:5:1: error: least is more than most\n"
+			"    5 | range {\n"
 			"      | ^\n"
 			"2 errors\n" },
 	};
