@@ -165,7 +165,7 @@ def main():
           "mailreeve-milter.  \"policy says\" is\nwhat `mailreeve explain' "
           "says of the same facts; where the mail is was asked of Dovecot.")
     print(f"Look around:  sudo {top}/tests/lab shell -l {cache}/layer -p "
-          f"{policy}\nRead on:      man {top}/packaging/man/mailreeve.7"
+          f"{policy}\nRead on:      {top}/packaging/man/mailreeve.7 (man or mandoc)"
           f"      Logs: {cache}/log")
     return 1 if wrong else 0
 

@@ -74,6 +74,13 @@ static bool is_own_header(const char *name)
 	       name[2] != '\0' && p - name <= 64;
 }
 
+static bool is_host(const char *name)
+{
+	enum mr_hostname kind = mr_hostname_check(name);
+
+	return kind == MR_HOSTNAME_FINE || kind == MR_HOSTNAME_NOT_QUALIFIED;
+}
+
 static void validate_global(const void *values, const struct mr_place *places,
 	struct mr_problems *problems)
 {
@@ -85,6 +92,11 @@ static void validate_global(const void *values, const struct mr_place *places,
 			place_of(global_options, places, AT(mr_global, wait)),
 			"wait must be from 1s to 25s: Postfix gives up on a "
 			"milter after 30s");
+	if (global->hostname != NULL && !is_host(global->hostname))
+		mr_problem_add(problems, MR_MISTAKE,
+			place_of(global_options, places,
+				AT(mr_global, hostname)),
+			"\"%.64s\" is not a host name", global->hostname);
 	if (!is_own_header(global->tag_header))
 		mr_problem_add(problems, MR_MISTAKE,
 			place_of(global_options, places,
@@ -238,8 +250,9 @@ static int check_domain(const char *title, struct mr_error *error)
 {
 	if (mr_hostname_check(title) != MR_HOSTNAME_FINE ||
 		title[strlen(title) - 1] == '.')
-		return mr_error_set(
-			error, "a domain is written like example.net");
+		return mr_error_set(error,
+			"a domain is written like example.net, several with "
+			"blanks between them");
 	return 0;
 }
 

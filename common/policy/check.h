@@ -53,7 +53,7 @@ extern const char *const mr_unsure_words[];
 	{ name, MR_TYPE_ENUM,                                                  \
 		.offset = offsetof(struct mr_rule, outcome[index].action),     \
 		.initial = (own_action), .words = mr_action_words,             \
-		.help = "What to do if " when "; by default as action." },     \
+		.help = "What to do if " when "." },                           \
 	MR_TEXT_OPTION(index, name, reply_text, when)
 /* An outcome without an action of its own, as `mixed` is. */
 #define MR_TEXT_OPTION(index, name, reply_text, when)                          \

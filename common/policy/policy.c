@@ -62,8 +62,10 @@ static struct mr_map **open_maps(struct mr_policy *policy,
 		struct mr_error error;
 
 		if (mr_map_open(references[i], &maps[*count], &error) < 0) {
-			mr_problem_add(
-				problems, MR_WARNING, at, "%s", error.text);
+			mr_problem_add(problems, MR_WARNING, at,
+				"%s; until it can be read, what it is asked is "
+				"unsure",
+				error.text);
 			if (mr_map_open_later(
 				    references[i], &maps[*count], &error) < 0)
 				continue;

@@ -9,6 +9,7 @@
 
 /* "550 5.1.1 " in front and " (id 7F3K9Q2M)" behind. */
 enum { CODES = 12, ID = 14, FIELD_LONGEST = 72 };
+enum { TEXT_LONGEST = MR_REPLY_LONGEST - CODES - ID };
 
 struct filling {
 	const struct mr_question *question;
@@ -157,6 +158,11 @@ int mr_reply_check(const char *template, struct mr_error *error)
 {
 	if (*template == '\0')
 		return mr_error_set(error, "a reply needs a text");
+	if (strlen(template) > TEXT_LONGEST)
+		return mr_error_set(error,
+			"the text has %zu octets, of which at most %d fit into "
+			"a reply",
+			strlen(template), TEXT_LONGEST);
 	for (const char *p = template; *p != '\0'; p++) {
 		const char *end = strchr(p, '}');
 
@@ -198,6 +204,6 @@ const char *mr_reply_text(const struct mr_question *question,
 		}
 		text = mr_arena_printf(arena, "%s%s", text, value);
 	}
-	text = mr_text_printable(arena, text, MR_REPLY_LONGEST - CODES - ID);
+	text = mr_text_printable(arena, text, TEXT_LONGEST);
 	return mr_arena_printf(arena, "%s (id %s)", text, question->txn->id);
 }

@@ -138,8 +138,11 @@ def read_all(paths=()):
 
 
 def program():
-    """$MAILREEVE, or the installed one."""
-    return os.environ.get("MAILREEVE", "mailreeve")
+    """$MAILREEVE, or that of this tree's build, or the installed one."""
+    built = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                         "../../build/cli/mailreeve")
+    return os.environ.get(
+        "MAILREEVE", built if os.path.exists(built) else "mailreeve")
 
 
 def explain(case, policy=None):
