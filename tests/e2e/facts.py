@@ -10,7 +10,7 @@ import re
 import ssl
 import subprocess
 
-from world import GOOD, MX, TLS, RawSmtp, mail
+from world import GOOD, MX, MX6, TLS, RawSmtp, mail
 
 POLICY = "/etc/mailreeve/mailreeve.conf"
 ID = re.compile(r" \(id (\w+)\)$")
@@ -34,7 +34,8 @@ class Facts:
 
     def connect(self):
         """A client that has said all that comes before MAIL."""
-        host = "127.0.0.1" if self.source == "127.0.0.1" else MX
+        host = {"127.0.0.1": "127.0.0.1"}.get(
+            self.source, MX6 if ":" in self.source else MX)
         c = RawSmtp(self.port, self.source, host, timeout=60)
         c.ehlo(self.helo)
         if self.tls and self.port != 465:

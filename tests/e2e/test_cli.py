@@ -333,7 +333,7 @@ def test_explain_in_words(policy):
     path = policy()
     ran = run("explain", "-c", path, *MAIL, "--rcpt", "ann@net.example",
               "--rcpt", "no@net.example")
-    assert ran.stdout.startswith("accept\n")
+    assert ran.stdout.startswith("accept for 1 of 2 recipients\n")
     assert "    reject: 550 5.1.1 " in ran.stdout
     assert f"rule recipient.unknown, set at {path}:13" in ran.stdout
     assert "Asked at RCPT for no@net.example" in ran.stdout

@@ -7,8 +7,8 @@ import re
 import pytest
 from e2e.facts import ID, Facts, explain
 
-from world import (MAIL_LOG, MAILREEVE_LOG, RawSmtp, log_end, log_lines, mail,
-                   wait_for, wait_for_queue, where)
+from world import (GOOD6, MAIL_LOG, MAILREEVE_LOG, RawSmtp, log_end, log_lines,
+                   mail, wait_for, wait_for_queue, where)
 
 ANN, BOB, CAT, DAN = ("ann@alpha.example", "bob@beta.example",
                       "cat@gamma.example", "dan@alpha.example")
@@ -74,6 +74,7 @@ ACCEPTED = {
     "plain": (Facts(), [ANN]),
     "bounce": (Facts(sender=""), [ANN]),
     "from a nameless client": (Facts(source="203.0.113.9"), [ANN]),
+    "by IPv6": (Facts(source=GOOD6), [ANN]),
     "alias": (Facts(to="info@alpha.example"), [ANN]),
     "chain of aliases": (Facts(to="chain1@alpha.example"), [ANN]),
     "two targets": (Facts(to="team@alpha.example"), [ANN, BOB]),
@@ -109,6 +110,7 @@ REFUSED = {
         "which is not a valid host name: please set its name",
         "helo.invalid")),
     "unknown": (Facts(to=NOBODY), UNKNOWN(NOBODY)),
+    "unknown, by IPv6": (Facts(to=NOBODY, source=GOOD6), UNKNOWN(NOBODY)),
     "unknown with detail": (Facts(to="nobody+ann@alpha.example"),
                             UNKNOWN("nobody+ann@alpha.example")),
     "unknown, from a trusted client": (Facts(to=NOBODY, source="127.0.0.1"),
@@ -125,8 +127,10 @@ REFUSED = {
         "1.1 MB", f"<{ANN}>", "1 MB", "748.3 KB")),
     "user's limit": (Facts(to=DAN, size=200_000, declared=200_000), TOO_BIG(
         "195.3 KB", f"<{DAN}>", "100 KB", "73.1 KB")),
-    "login's limit": (Facts(to=BOB, port=465, login=DAN, size=200_000),
-                      TOO_BIG("195.3 KB", f"<{BOB}>", "100 KB", "73.1 KB")),
+    "login's limit": (Facts(to=BOB, port=465, login=DAN, size=200_000), (
+        552, "5.3.4", "This mail has 195.3 KB, you may send 100 KB, which is "
+        "about 73.1 KB of attached files: send a link instead",
+        "size.too_big_to_send")),
     "587, no login": (Facts(port=587, tls="yes"), LOG_IN),
     "465, no login": (Facts(port=465), LOG_IN),
     "587, trusted, no login": (Facts(port=587, tls="yes",
@@ -136,8 +140,9 @@ REFUSED = {
         550, "5.7.1", "TLSv1.2 is out of date here: please update your mail "
         "program or system, it has to use TLSv1.3 or newer", "tls.too_old")),
     "25, login": (Facts(port=25, tls="yes", login=ANN), (
-        550, "5.7.1", "Port 25 is for other mail servers: please use port 587 "
-        "for the outgoing server in your mail program", "auth.refused")),
+        550, "5.7.1", "This port is for other mail servers: please use the "
+        "submission port, mostly 587, for the outgoing server in your mail "
+        "program", "auth.refused")),
 }
 
 
