@@ -18,6 +18,7 @@ import traceback
 
 from e2e.facts import Facts
 from world import doveadm, wait_for_queue
+from world.postfix import reload_postfix
 
 WIDTH = 100
 MB = 1024 * 1024
@@ -125,7 +126,7 @@ def prepare():
     """Here Postfix has no list of mailboxes of its own: it asks us, and we ask
     Dovecot.  With one, it refuses whom it does not know before it asks."""
     subprocess.run(["postconf", "virtual_mailbox_maps="], check=True)
-    subprocess.run(["postfix", "reload"], check=True, capture_output=True)
+    reload_postfix()
     shutil.copy("/run/lab/demo.conf", POLICY)
     os.chmod(POLICY, 0o600)
 

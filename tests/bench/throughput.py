@@ -13,6 +13,8 @@ import statistics
 import subprocess
 import time
 
+from world.postfix import reload_postfix
+
 PORTS = {"ours": 2501, "null": 2502, "none": 2503}
 NAMES = {"ours": "our milter", "null": "null milter", "none": "no milter"}
 NULL = "/var/spool/postfix/mailreeve/null.sock"
@@ -36,7 +38,7 @@ def prepare():
         if name in milters:
             run("postconf", "-P", f"{port}/inet/smtpd_milters={milters[name]}")
     run("postconf", "virtual_transport=discard:")
-    run("postfix", "reload")
+    reload_postfix()
 
 
 def ticks_of(*names):

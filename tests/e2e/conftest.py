@@ -11,11 +11,12 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(__file__)))
+from world.postfix import pids_of, reload_postfix, until        # noqa: E402
+
 HERE = pathlib.Path(__file__).parent
 IN_WORLD = os.environ.get("container") == "lab"
 POSTFIX = IN_WORLD and not os.environ.get("LAB_MILTER_ONLY")
@@ -45,32 +46,12 @@ def run(*args, check=True, **how):
     return ran
 
 
-def until(what, timeout=10):
-    """Wait until what() is true; its value."""
-    end = time.monotonic() + timeout
-    while not (value := what()):
-        if time.monotonic() > end:
-            raise TimeoutError(f"never: {what}")
-        time.sleep(0.02)
-    return value
-
-
 class Milter:
     """The mailreeve-milter of the world."""
 
     @staticmethod
     def pids():
-        """Without its zombies, which PID 1 of the world may leave."""
-        found = []
-        for stat in glob.glob("/proc/[0-9]*/stat"):
-            try:
-                text = pathlib.Path(stat).read_text()
-            except OSError:
-                continue
-            name, _, rest = text.partition("(")[2].rpartition(")")
-            if name.startswith("mailreeve-milte") and rest.split()[0] != "Z":
-                found.append(int(stat.split("/")[2]))
-        return found
+        return pids_of("mailreeve-milter")
 
     def kill(self, number):
         for pid in self.pids():
@@ -127,29 +108,17 @@ def policy():
 
 @pytest.fixture
 def postfix():
-    """postfix(name=value...): settings of main.cf, until the test is over;
-    postfix.service("26/inet", name=value...): of a service of master.cf."""
-    saved = {name: pathlib.Path("/etc/postfix", name).read_text()
-             for name in ("main.cf", "master.cf")}
-
-    def reload():
-        os.utime("/etc/postfix/main.cf", (time.time() - 3600,) * 2)
-        run("postfix", "reload")
+    """postfix(name=value...): settings of main.cf, until the test is over."""
+    main_cf = pathlib.Path("/etc/postfix/main.cf")
+    before = main_cf.read_text()
 
     def change(**settings):
         run("postconf", *(f"{n}={v}" for n, v in settings.items()))
-        reload()
+        reload_postfix()
 
-    def service(name, **settings):
-        run("postconf", "-P", *(f"{name}/{n}={v}"
-                                for n, v in settings.items()))
-        reload()
-
-    change.service = service
     yield change
-    for name, text in saved.items():
-        pathlib.Path("/etc/postfix", name).write_text(text)
-    reload()
+    main_cf.write_text(before)
+    reload_postfix()
 
 
 @pytest.fixture(scope="session", autouse=POSTFIX)
@@ -157,8 +126,7 @@ def no_mailboxes_in_postfix():
     """Postfix asks us who exists, and we ask Dovecot.  With a list of its own
     it refuses whom it does not know before it asks, in its own words."""
     run("postconf", "virtual_mailbox_maps=")
-    os.utime("/etc/postfix/main.cf", (time.time() - 3600,) * 2)
-    run("postfix", "reload")
+    reload_postfix()
 
 
 @pytest.fixture(autouse=POSTFIX)

@@ -7,7 +7,7 @@ is expected comes from there, and from Dovecot's mailboxes.
 import pathlib
 
 import pytest
-from conftest import run
+from conftest import reload_postfix, run
 from e2e.facts import explain
 
 from world import RawSmtp, log_end, log_lines, mail, wait_for_queue, where
@@ -63,13 +63,13 @@ def answers():
         "26/inet/smtpd_reject_unlisted_recipient=yes",
         "26/inet/virtual_mailbox_maps=lmdb:/etc/postfix/virtual_mailboxes",
         "26/inet/smtpd_error_sleep_time=0")
-    run("postfix", "reload")
+    reload_postfix()
     found = {one: own_answer(one) for one in addresses()}
     wait_for_queue(60)
     yield found
     for name, text in saved.items():
         pathlib.Path("/etc/postfix", name).write_text(text)
-    run("postfix", "reload")
+    reload_postfix()
 
 
 @pytest.mark.parametrize("address", addresses() if pathlib.Path(
