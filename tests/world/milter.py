@@ -69,7 +69,7 @@ class MilterClient:
         assert m.rcpt("<ann@alpha.example>").code == 550
     """
 
-    def __init__(self, address, timeout=30, actions=ALL_ACTIONS,
+    def __init__(self, address, timeout=120, actions=ALL_ACTIONS,
                  steps=ALL_STEPS):
         kind, _, where = address.partition(":")
         if kind == "inet":
