@@ -147,7 +147,7 @@ step_install_13() { tests/e2e/test_install.sh trixie; }
 # --- long ones ----------------------------------------------------------------
 
 step_fuzz() {
-	local program name broken='' seconds=60
+	local program name found broken='' seconds=60
 
 	CC=clang build fuzz -Dfuzz=true -Db_sanitize=address,undefined \
 		-Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link
@@ -158,9 +158,16 @@ step_fuzz() {
 		echo "$name"
 		"$program" -max_total_time=$seconds -timeout=10 \
 			-rss_limit_mb=1024 -print_final_stats=1 \
-			-artifact_prefix="$work/corpus/" \
+			-artifact_prefix="$work/corpus/$name-" \
 			"$work/corpus/$name" tests/fuzz/corpus/"${name#fuzz_}" &&
 			echo "1 passed" || { echo "1 failed" && broken=yes; }
+	done
+	# the log may be all that is left of this machine
+	for found in "$work"/corpus/fuzz_*-*; do
+		[ ! -f "$found" ] || [ -z "$broken" ] || {
+			echo "$found"
+			base64 "$found"
+		}
 	done
 	[ -z "$broken" ]
 }
