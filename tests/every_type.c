@@ -205,6 +205,9 @@ static const char *compare_sections(const struct pair *p)
 
 		if (!s->published)
 			continue;
+		/* of who has nothing else published not even the name is */
+		if (s->rung != MR_UNSET && p->second.scope[s->rung] == NULL)
+			continue;
 		if (s->title == NULL || s->rung != MR_UNSET) {
 			wrong = compare_instance(p, s, NULL);
 			if (wrong != NULL)

@@ -72,11 +72,14 @@ static void print_top(struct publishing *p)
 			print_instance(p, b, "", "\t");
 }
 
-/* Its own settings alone are no reason to name a customer. */
+/* Its own settings alone are no reason to name a customer.  But all groups are
+ * there: of several that an address is in the first counts, whatever it says. */
 static bool is_published(const struct mr_scope *scope)
 {
 	const struct mr_binding *b = scope->bindings->next;
 
+	if (scope->rung == MR_GROUP)
+		return true;
 	while (b != NULL && !b->info->section->published)
 		b = b->next;
 	return b != NULL;
