@@ -73,7 +73,8 @@ static void print_top(struct publishing *p)
 }
 
 /* Its own settings alone are no reason to name a customer.  But all groups are
- * there: of several that an address is in the first counts, whatever it says. */
+ * there: of several that an address is in the first counts, whatever it says.
+ */
 static bool is_published(const struct mr_scope *scope)
 {
 	const struct mr_binding *b = scope->bindings->next;
