@@ -98,3 +98,16 @@ const char *mr_postfix_service(
 	}
 	return NULL;
 }
+
+const char *mr_postfix_next(struct mr_arena *arena, const char **list)
+{
+	const char *start = *list + strspn(*list, ", \t"), *p = start;
+	int depth = 0;
+
+	if (*start == '\0')
+		return NULL;
+	for (; *p != '\0' && (depth > 0 || strchr(", \t", *p) == NULL); p++)
+		depth += (*p == '{') - (*p == '}');
+	*list = p;
+	return mr_arena_strndup(arena, start, (size_t)(p - start));
+}

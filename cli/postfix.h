@@ -37,4 +37,8 @@ bool mr_postfix_sets(const struct mr_postfix *postfix, const char *name);
 const char *mr_postfix_service(
 	const struct mr_postfix *postfix, const char *name);
 
+/* Copies one element of a parameter's list, braces as they are, and steps
+ * behind it; NULL at the end. */
+const char *mr_postfix_next(struct mr_arena *arena, const char **list);
+
 #endif

@@ -25,17 +25,11 @@ static const struct pair pairs[] = {
 
 static const char *next_table(struct mr_arena *arena, const char **list)
 {
-	const char *start = *list + strspn(*list, ", \t"), *p = start;
-	int depth = 0;
+	const char *table = mr_postfix_next(arena, list);
 
-	if (*start == '\0')
-		return NULL;
-	for (; *p != '\0' && (depth > 0 || strchr(", \t", *p) == NULL); p++)
-		depth += (*p == '{') - (*p == '}');
-	*list = p;
-	if (strncmp(start, "proxy:", 6) == 0)
-		start += 6;
-	return mr_arena_strndup(arena, start, (size_t)(p - start));
+	if (table != NULL && strncmp(table, "proxy:", 6) == 0)
+		table += 6;
+	return table;
 }
 
 /* The file of TYPE:FILE: hash:/x and texthash:/x come from one source. */

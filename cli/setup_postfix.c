@@ -73,20 +73,6 @@ static const char *endpoint(const struct mr_setup *setup)
 	return mr_arena_printf(setup->arena, "unix:%s", socket);
 }
 
-/* Copies one element of a list, braces as they are, and steps behind it. */
-static const char *next_milter(struct mr_arena *arena, const char **list)
-{
-	const char *start = *list + strspn(*list, ", \t"), *p = start;
-	int depth = 0;
-
-	if (*start == '\0')
-		return NULL;
-	for (; *p != '\0' && (depth > 0 || strchr(", \t", *p) == NULL); p++)
-		depth += (*p == '{') - (*p == '}');
-	*list = p;
-	return mr_arena_strndup(arena, start, (size_t)(p - start));
-}
-
 static bool is_ours(const char *milter, const char *ours)
 {
 	size_t length;
@@ -113,7 +99,7 @@ static const char *milters(const struct mr_setup *setup, const char *name)
 	if (list != NULL && strcmp(list, "$smtpd_milters") == 0)
 		return list;
 	while (list != NULL &&
-		(milter = next_milter(setup->arena, &list)) != NULL)
+		(milter = mr_postfix_next(setup->arena, &list)) != NULL)
 		if (!is_ours(milter, ours))
 			text = mr_arena_printf(
 				setup->arena, "%s, %s", text, milter);
