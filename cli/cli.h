@@ -20,7 +20,8 @@ struct mr_arena;
 
 enum mr_exit {
 	MR_EXIT_FINE = 0,
-	MR_EXIT_NEGATIVE = 1, /* explain: deferred or refused */
+	MR_EXIT_NEGATIVE = 1, /* explain: deferred, refused; clock: no purge;
+	                         spf: fail, permerror; doctor: found */
 	MR_EXIT_USAGE = 2,    /* usage or configuration */
 	MR_EXIT_LATER = 75,   /* sysexits' EX_TEMPFAIL */
 };
@@ -53,7 +54,7 @@ struct mr_cli {
 
 struct mr_verb {
 	const char *name;
-	const char *operands; /* "[ADDRESS]", or NULL */
+	const char *operands; /* "[ADDRESS]...", or NULL */
 	const char *summary; /* for the list of verbs: a clause, no full stop */
 	const char *help;    /* whole lines, above the options */
 	const struct mr_flag *flags;

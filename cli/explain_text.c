@@ -2,12 +2,18 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/columns.h"
 #include "cli/explain.h"
+#include "cli/members.h"
 #include "common/base/arena.h"
+#include "common/base/text.h"
 #include "common/base/units.h"
+#include "common/policy/scan.h"
+#include "common/policy/mailing.h"
 #include "common/policy/verdict.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { SUBJECT_SHOWN = 200 };
 
 static enum mr_style style_of(enum mr_action action)
 {
@@ -46,6 +52,20 @@ static const char *share_text(const struct mr_txn *txn, struct mr_arena *arena)
 		arena, " for %u of %u recipients", accepted, txn->n_recipients);
 }
 
+static void print_scan(const struct mr_txn *txn)
+{
+	bool add;
+	const char *subject = mr_scan_subject(txn, &add);
+
+	for (const char *const *mark = mr_scan_marks(txn); *mark != NULL;
+		mark++)
+		printf("  adds the header %s: scanner=%s\n",
+			txn->policy->global->tag_header, *mark);
+	if (subject != NULL)
+		printf("  changes the Subject: %s\n",
+			mr_text_printable(txn->arena, subject, SUBJECT_SHOWN));
+}
+
 static void print_verdict(const struct mr_explained *explained,
 	struct mr_arena *arena, bool colour)
 {
@@ -61,9 +81,28 @@ static void print_verdict(const struct mr_explained *explained,
 		printf("  adds the header %s: %s\n",
 			explained->txn->policy->global->tag_header,
 			explained->tag);
+	print_scan(explained->txn);
 	if (explained->name_note != NULL)
 		printf("  the client's name is unknown: %s\n",
 			explained->name_note);
+}
+
+/* Whom the lists reach that the recipient leads to. */
+static void print_lists(const struct mr_txn *txn, const struct mr_recipient *r,
+	struct mr_arena *arena)
+{
+	const char *const *list = r->found.lists;
+
+	for (; *list != NULL; list++)
+		for (const struct mr_expansion *e = txn->expansions; e != NULL;
+			e = e->next)
+			if (strcmp(e->list, *list) == 0 && e->why == NULL)
+				printf("    the list %s of %s%s\n", *list,
+					mr_members_text(arena, &e->members),
+					txn->policy->expands
+						? ""
+						: " (observed: it stays as it "
+						  "is)");
 }
 
 static void print_recipients(
@@ -86,6 +125,8 @@ static void print_recipients(
 			r->found.kind == MR_RECIPIENT_FOREIGN)
 			printf("    not a hosted domain: whether it may be "
 			       "sent there is left to Postfix\n");
+		if (r->accepted && r->resolved && r->resolution == MR_FOUND)
+			print_lists(txn, r, arena);
 	}
 }
 

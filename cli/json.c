@@ -1,7 +1,10 @@
-/* json - see json.h and explain.h.  The one file that includes <jansson.h>. */
+/* json - see json.h, explain.h and doctor.h.  The one file that includes
+ * <jansson.h>. */
 /* SPDX-License-Identifier: ISC */
 #include "cli/json.h"
+#include "cli/doctor.h"
 #include "cli/explain.h"
+#include "common/policy/mailing.h"
 #include "common/base/arena.h"
 #include "common/policy/verdict.h"
 
@@ -68,19 +71,41 @@ static void put_verdict(json_t *object, const struct mr_verdict *verdict,
 			: string(mr_place_format(arena, &verdict->at)));
 }
 
-/* Where the mail would go; null where nobody looked or could find out. */
-static json_t *mailboxes_of(const struct mr_recipient *r)
+/* One of the lists of where the mail would go; null where nobody looked or
+ * could find out. */
+static json_t *ends_of(const struct mr_recipient *r, const char *const *address)
 {
-	const char *const *mailbox = r->found.mailboxes;
 	json_t *array;
 
 	if (!r->resolved || r->resolution != MR_FOUND ||
 		r->found.kind == MR_RECIPIENT_FOREIGN)
 		return json_null();
 	array = sure(json_array());
-	for (; mailbox != NULL && *mailbox != NULL; mailbox++)
-		append(array, string(*mailbox));
+	for (; *address != NULL; address++)
+		append(array, string(*address));
 	return array;
+}
+
+/* Of the lists that it leads to; null where nobody asked or could find out. */
+static json_t *members_of(
+	const struct mr_txn *txn, const struct mr_recipient *r)
+{
+	const struct mr_expansion *e = txn->expansions;
+	json_t *array = NULL;
+
+	if (!r->resolved || r->resolution != MR_FOUND ||
+		r->found.kind != MR_RECIPIENT_LIST)
+		return json_null();
+	for (; e != NULL; e = e->next)
+		for (const char *const *l = r->found.lists; *l != NULL; l++) {
+			if (strcmp(*l, e->list) != 0 || e->why != NULL)
+				continue;
+			if (array == NULL)
+				array = sure(json_array());
+			for (size_t i = 0; i < e->members.n; i++)
+				append(array, string(e->members.of[i].address));
+		}
+	return array == NULL ? json_null() : array;
 }
 
 static json_t *recipients_of(const struct mr_txn *txn, struct mr_arena *arena)
@@ -93,7 +118,9 @@ static json_t *recipients_of(const struct mr_txn *txn, struct mr_arena *arena)
 
 		put(object, "address", string(r->given));
 		put_verdict(object, &r->verdict, arena);
-		put(object, "mailboxes", mailboxes_of(r));
+		put(object, "mailboxes", ends_of(r, r->found.mailboxes));
+		put(object, "remotes", ends_of(r, r->found.remotes));
+		put(object, "members", members_of(txn, r));
 		append(array, object);
 	}
 	return array;
@@ -133,6 +160,38 @@ void mr_explain_print_json(
 	print(object);
 }
 
+/* --- doctor -------------------------------------------------------------- */
+
+void mr_doctor_print_json(const struct mr_doctor *doctor)
+{
+	json_t *object = sure(json_object()), *array = sure(json_array());
+
+	for (const struct mr_complaint *c = doctor->complaints; c != NULL;
+		c = c->next) {
+		json_t *complaint = sure(json_object());
+
+		put(complaint, "name", string(c->ailment->name));
+		put(complaint, "severity",
+			string(mr_harm_name(c->ailment->harm)));
+		put(complaint, "where", string(c->where));
+		put(complaint, "why", string(c->ailment->why));
+		put(complaint, "commands", string(c->cure));
+		append(array, complaint);
+	}
+	put(object, "complaints", array);
+	array = sure(json_array());
+	for (const struct mr_unseen *u = doctor->unseen; u != NULL;
+		u = u->next) {
+		json_t *unseen = sure(json_object());
+
+		put(unseen, "what", string(u->what));
+		put(unseen, "why", string(u->why));
+		append(array, unseen);
+	}
+	put(object, "could_not_look", array);
+	print(object);
+}
+
 /* --- status ------------------------------------------------------------- */
 
 static json_t *guess(const char *text, size_t length)
@@ -165,7 +224,7 @@ static void put_pair(json_t *object, const char *name, json_t *value)
 	}
 }
 
-void mr_json_print_pairs(const char *text)
+static json_t *object_of(const char *text)
 {
 	json_t *object = sure(json_object());
 
@@ -184,5 +243,23 @@ void mr_json_print_pairs(const char *text)
 		}
 		text += line + (text[line] == '\n');
 	}
+	return object;
+}
+
+void mr_json_print_objects(const char *const *texts)
+{
+	json_t *array = sure(json_array());
+
+	for (; *texts != NULL; texts++)
+		append(array, object_of(*texts));
+	print(array);
+}
+
+void mr_json_print_status(const char *milter, const char *policyd)
+{
+	json_t *object = object_of(milter == NULL ? "" : milter);
+
+	if (policyd != NULL)
+		put(object, "policyd", object_of(policyd));
 	print(object);
 }

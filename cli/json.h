@@ -4,7 +4,11 @@
 #define MR_CLI_JSON_H
 
 /* Lines of name=value as one object: whole numbers become numbers; a name that
- * occurs more than once has an array.  `text` is only read. */
-void mr_json_print_pairs(const char *text);
+ * occurs more than once has an array.  Those of the policy daemon are the
+ * object "policyd" in that of the milter.  Either may be NULL. */
+void mr_json_print_status(const char *milter, const char *policyd);
+
+/* An array of such objects; `texts` ends with NULL. */
+void mr_json_print_objects(const char *const *texts);
 
 #endif

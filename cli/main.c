@@ -34,13 +34,14 @@ static void print_usage(FILE *out)
 		out);
 	for (const struct mr_verb *const *verb = mr_verbs; *verb != NULL;
 		verb++)
-		fprintf(out, "  %-10s%s\n", (*verb)->name, (*verb)->summary);
-	fputs("  help VERB shows a verb's options\n"
+		fprintf(out, "  %-12s%s\n", (*verb)->name, (*verb)->summary);
+	fputs("  help VERB   shows a verb's options\n"
 	      "\n"
-	      "Exit status: 0 fine, 1 the mail would be refused (explain), 2 "
-	      "wrong "
-	      "usage or\n"
-	      "policy file, 75 try again later.\n"
+	      "Exit status: 0 fine, 1 the mail would be refused (explain), the "
+	      "host may not\n"
+	      "send it (spf), something was found (doctor), or no mail is "
+	      "purged (clock),\n"
+	      "2 wrong usage or policy file, 75 try again later.\n"
 	      "The policy file is " MAILREEVE_CONFIG
 	      " unless -c FILE is given.\n",
 		out);

@@ -13,6 +13,7 @@ int mr_postfix_ask(struct mr_arena *arena, struct mr_postfix **postfix_r,
 	static const char *const set[] = { "postconf", "-n", NULL };
 	static const char *const expanded[] = { "postconf", "-x", NULL };
 	static const char *const services[] = { "postconf", "-M", NULL };
+	static const char *const options[] = { "postconf", "-Px", NULL };
 	struct mr_postfix *postfix = MR_NEW(arena, struct mr_postfix);
 
 	postfix->arena = arena;
@@ -21,7 +22,8 @@ int mr_postfix_ask(struct mr_arena *arena, struct mr_postfix **postfix_r,
 		mr_program_output(expanded, arena, &postfix->expanded, error) <
 			0 ||
 		mr_program_output(services, arena, &postfix->services, error) <
-			0)
+			0 ||
+		mr_program_output(options, arena, &postfix->options, error) < 0)
 		return -1;
 	*postfix_r = postfix;
 	return 0;
@@ -97,6 +99,83 @@ const char *mr_postfix_service(
 		text += line + (text[line] == '\n');
 	}
 	return NULL;
+}
+
+/* `name` is that of an inet service, [HOST:]PORT. */
+static bool is_loopback(const char *name)
+{
+	static const char *const hosts[] = { "127.",
+		"[::1]:", "::1:", "localhost:" };
+
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+		if (strncmp(name, hosts[i], strlen(hosts[i])) == 0 &&
+			strchr(name, ':') != NULL)
+			return true;
+	return false;
+}
+
+enum {
+	NAME,
+	TYPE,
+	PRIVATE,
+	UNPRIVILEGED,
+	CHROOT,
+	WAKEUP,
+	MAXPROC,
+	PROGRAM,
+	FIELDS
+};
+
+static bool read_service(const struct mr_postfix *postfix, const char *line,
+	struct mr_postfix_service *service)
+{
+	const char *field[FIELDS];
+
+	for (int i = 0; i < FIELDS; i++) {
+		size_t length = strcspn(line, " ");
+
+		if (length == 0)
+			return false;
+		field[i] = mr_arena_strndup(postfix->arena, line, length);
+		line += length + (line[length] == ' ');
+	}
+	service->name = mr_arena_printf(
+		postfix->arena, "%s/%s", field[NAME], field[TYPE]);
+	service->program = field[PROGRAM];
+	service->chrooted = strcmp(field[CHROOT], "y") == 0;
+	service->outside = strcmp(field[PROGRAM], "smtpd") == 0 &&
+	                   (strcmp(field[TYPE], "pass") == 0 ||
+				   (strcmp(field[TYPE], "inet") == 0 &&
+					   !is_loopback(field[NAME])));
+	return true;
+}
+
+const struct mr_postfix_service *mr_postfix_services(
+	const struct mr_postfix *postfix)
+{
+	const struct mr_postfix_service *first = NULL, **last = &first;
+	const char *text = postfix->services;
+
+	while (*text != '\0') {
+		size_t line = strcspn(text, "\n");
+		struct mr_postfix_service *service =
+			MR_NEW(postfix->arena, struct mr_postfix_service);
+
+		if (read_service(postfix, squeeze(postfix->arena, text, line),
+			    service)) {
+			*last = service;
+			last = &service->next;
+		}
+		text += line + (text[line] == '\n');
+	}
+	return first;
+}
+
+const char *mr_postfix_option(const struct mr_postfix *postfix,
+	const struct mr_postfix_service *service, const char *name)
+{
+	return find(postfix->arena, postfix->options,
+		mr_arena_printf(postfix->arena, "%s/%s", service->name, name));
 }
 
 const char *mr_postfix_next(struct mr_arena *arena, const char **list)

@@ -20,6 +20,16 @@ struct mr_postfix {
 	const char *set;      /* postconf -n: those of main.cf */
 	const char *expanded; /* postconf -x: with $names filled in */
 	const char *services; /* postconf -M: master.cf */
+	const char *options;  /* postconf -Px: its -o, with $names filled in */
+};
+
+/* A service of master.cf. */
+struct mr_postfix_service {
+	const char *name;    /* "127.0.0.1:10025/inet", as postconf -P has it */
+	const char *program; /* smtpd */
+	bool chrooted;
+	bool outside; /* an smtpd that more than this machine can reach */
+	const struct mr_postfix_service *next;
 };
 
 int mr_postfix_ask(struct mr_arena *arena, struct mr_postfix **postfix_r,
@@ -36,6 +46,13 @@ bool mr_postfix_sets(const struct mr_postfix *postfix, const char *name);
  * an address in front), blanks squeezed; NULL: there is none. */
 const char *mr_postfix_service(
 	const struct mr_postfix *postfix, const char *name);
+
+/* All services, in master.cf's order. */
+const struct mr_postfix_service *mr_postfix_services(
+	const struct mr_postfix *postfix);
+/* What `-o name=` of the service says, or NULL. */
+const char *mr_postfix_option(const struct mr_postfix *postfix,
+	const struct mr_postfix_service *service, const char *name);
 
 /* Copies one element of a parameter's list, braces as they are, and steps
  * behind it; NULL at the end. */

@@ -1,68 +1,17 @@
 /* published - see published.h. */
 /* SPDX-License-Identifier: ISC */
 #include "cli/published.h"
-#include "common/base/arena.h"
+#include "cli/replace.h"
 #include "common/config/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* Closes `out` in any case. */
-static int fill(const struct mr_config *config, FILE *out, const char *path,
-	struct mr_error *error)
+static int publish(const void *config, FILE *out, struct mr_error *error)
 {
-	int status = mr_config_publish(config, out, error);
-
-	if (status == 0 && (fflush(out) != 0 || fchmod(fileno(out), 0644) < 0 ||
-				   fsync(fileno(out)) < 0))
-		status = mr_error_set(error, "%s: %s", path, strerror(errno));
-	if (fclose(out) != 0 && status == 0)
-		status = mr_error_set(error, "%s: %s", path, strerror(errno));
-	return status;
-}
-
-/* After a rename, so that it survives a crash, too. */
-static void sync_directory(const char *directory)
-{
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	fsync(fd);
-	close(fd);
+	return mr_config_publish(config, out, error);
 }
 
 int mr_published_write(const struct mr_config *config, const char *directory,
 	struct mr_arena *arena, const char **path_r, struct mr_error *error)
 {
-	const char *path = mr_arena_printf(arena, "%s/mailbox.conf", directory);
-	char *temporary = mr_arena_printf(arena, "%s.XXXXXX", path);
-	int fd = mkostemp(temporary, O_CLOEXEC), status;
-	FILE *out;
-
-	if (fd < 0)
-		return mr_error_set(
-			error, "%s: %s", directory, strerror(errno));
-	out = fdopen(fd, "w");
-	if (out == NULL) {
-		close(fd);
-		status = mr_error_set(
-			error, "%s: %s", temporary, strerror(errno));
-	} else {
-		status = fill(config, out, temporary, error);
-	}
-	if (status == 0 && rename(temporary, path) < 0)
-		status = mr_error_set(error, "%s: %s", path, strerror(errno));
-	if (status < 0) {
-		unlink(temporary);
-		return -1;
-	}
-	sync_directory(directory);
-	*path_r = path;
-	return 0;
+	return mr_replace_file(directory, "mailbox.conf", publish, config,
+		arena, path_r, error);
 }

@@ -50,6 +50,7 @@ static const struct {
 	[MR_TYPE_TLS] = { "no | yes | TLSv1 | TLSv1.1 | TLSv1.2 | TLSv1.3",
 		NULL },
 	[MR_TYPE_RATE] = { "a rate, as in 200 / 1h", "rates" },
+	[MR_TYPE_VOLUME] = { "a rate, as in 500M / 1h", "rates" },
 	[MR_TYPE_MAP] = { "a table, TYPE:NAME as in main.cf",
 		"tables, TYPE:NAME as in main.cf" },
 	[MR_TYPE_SECRET] = { "@FILE, which holds the secret", NULL },

@@ -1,6 +1,7 @@
 /* setup - what `setup postfix` and `setup dovecot` share; see setup.h. */
 /* SPDX-License-Identifier: ISC */
 #include "cli/setup.h"
+#include "cli/program.h"
 #include "common/base/arena.h"
 #include "common/base/units.h"
 
@@ -65,6 +66,48 @@ void mr_setup_heading(const struct mr_setup *setup, const char *title)
 	if (setup->part == MR_SETUP_ALL)
 		printf("\n# ---- %s %.*s\n\n", title, rest > 4 ? rest : 4,
 			line);
+}
+
+bool mr_setup_read_version(struct mr_setup *setup, const char *version)
+{
+	if (version == NULL ||
+		sscanf(version, "%d.%d", &setup->major, &setup->minor) != 2)
+		return false;
+	setup->version = mr_arena_strndup(
+		setup->arena, version, strcspn(version, " \n"));
+	return true;
+}
+
+int mr_setup_ask_postfix(struct mr_setup *setup, struct mr_error *error)
+{
+	struct mr_postfix *postfix;
+
+	if (mr_postfix_ask(setup->arena, &postfix, error) < 0)
+		return -1;
+	setup->postfix = postfix;
+	if (!mr_setup_read_version(
+		    setup, mr_postfix_get(postfix, "mail_version")))
+		return mr_error_set(
+			error, "postconf does not say Postfix's version");
+	return 0;
+}
+
+int mr_setup_ask_dovecot(struct mr_setup *setup, struct mr_error *error)
+{
+	static const char *const argv[] = { "dovecot", "--version", NULL };
+	const char *version;
+	struct mr_dovecot *dovecot;
+
+	if (mr_program_output(argv, setup->arena, &version, error) < 0)
+		return -1;
+	if (!mr_setup_read_version(setup, version))
+		return mr_error_set(error, "dovecot does not say its version");
+	if (mr_dovecot_modules(setup->arena, &setup->modules, error) == 0 &&
+		mr_dovecot_ask(setup->arena, &dovecot, error) == 0)
+		setup->dovecot = dovecot;
+	else
+		setup->no_answer = mr_arena_strdup(setup->arena, error->text);
+	return 0;
 }
 
 bool mr_setup_is_at_least(const struct mr_setup *setup, int major, int minor)

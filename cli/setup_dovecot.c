@@ -1,6 +1,7 @@
 /* setup_dovecot - `setup dovecot`: the sockets that Postfix and the milter use,
- * the ports that the policy closes, and TLS.  Services and listeners are
- * written alike in 2.3 and 2.4; where the versions differ, the line asks. */
+ * the ports that the policy closes, and TLS; the rest is in setup_plugin.
+ * Services and listeners are written alike in 2.3 and 2.4; where the versions
+ * differ, the line asks. */
 /* SPDX-License-Identifier: ISC */
 #include "cli/setup.h"
 #include "common/base/arena.h"
@@ -68,17 +69,28 @@ static void print_userdb(const struct mr_setup *setup)
 	}
 	if (strncmp(path, base, sizeof(base) - 1) == 0)
 		path += sizeof(base) - 1;
-	mr_setup_explain(setup,
-		"The milter asks Dovecot's userdb who exists. If something "
-		"else asks it, too (dovecot-lda as another user), keep the "
-		"group that it has now, and put mailreeve into that group:");
+	if (strcmp(path, "auth-userdb") == 0)
+		mr_setup_explain(setup,
+			"The milter asks Dovecot's userdb who exists, by "
+			"Dovecot's own socket. With these lines mail "
+			"processes cannot ask it any more, as shared folders "
+			"and dovecot-lda do: better let the policy name "
+			"userdb:/run/dovecot/mailreeve-userdb, and print them "
+			"again.");
+	else
+		mr_setup_explain(setup,
+			"The milter asks Dovecot's userdb who exists, by a "
+			"socket of its own:");
 	printf("service auth {\n"
 	       "  unix_listener %s {\n"
+	       "%s"
 	       "    mode = 0660\n"
 	       "    group = %s\n"
 	       "  }\n"
 	       "}\n",
-		path, milter_group(setup));
+		path,
+		mr_setup_is_at_least(setup, 2, 4) ? "    type = userdb\n" : "",
+		milter_group(setup));
 }
 
 static void print_listener(
@@ -218,20 +230,7 @@ static void print_tls(
 	printf("ssl_min_protocol = %s\n", mr_setup_tls(least));
 }
 
-static void print_full(const struct mr_setup *setup)
-{
-	const struct mr_mailbox *mailbox = mr_config_get(setup->policy->config,
-		NULL, &mr_section_mailbox, NULL, setup->arena)
-	                                           ->values;
-
-	mr_setup_explain(setup,
-		"Mail for a full mailbox (mailbox { full = %s }):",
-		mailbox->full == MR_FULL_DEFER ? "defer" : "reject");
-	printf("quota_full_tempfail = %s\n",
-		mailbox->full == MR_FULL_DEFER ? "yes" : "no");
-}
-
-void mr_setup_dovecot(struct mr_setup *setup)
+enum mr_exit mr_setup_dovecot(struct mr_setup *setup)
 {
 	const struct mr_setup_listener *listeners = mr_setup_listeners(setup);
 
@@ -248,10 +247,10 @@ void mr_setup_dovecot(struct mr_setup *setup)
 		print_postfix_sockets(setup);
 	mr_setup_heading(setup, "ports");
 	print_closed(setup, listeners);
-	if (setup->part != MR_SETUP_ALL)
-		return;
-	mr_setup_heading(setup, "TLS");
-	print_tls(setup, listeners);
-	mr_setup_heading(setup, "delivery");
-	print_full(setup);
+	if (setup->part == MR_SETUP_ALL) {
+		mr_setup_heading(setup, "TLS");
+		print_tls(setup, listeners);
+	}
+	mr_setup_heading(setup, "mailboxes");
+	return mr_setup_plugin(setup);
 }

@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/setup.h"
 #include "common/base/arena.h"
+#include "common/map/map.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -69,6 +70,24 @@ static bool postfix_has(const struct mr_setup *setup, const struct pair *pair,
 	return false;
 }
 
+/* A table of Postfix that the policy lacks. */
+static void explain_missing(const struct mr_setup *setup,
+	const struct pair *pair, const char *parameter, const char *table)
+{
+	struct mr_error error;
+
+	if (mr_map_check(table, &error) == 0)
+		mr_setup_explain(setup,
+			"Postfix's %s has %s, the policy's maps { %s } has "
+			"not.",
+			parameter, table, pair->setting);
+	else
+		mr_setup_explain(setup,
+			"Postfix's %s has %s, which the policy's maps { %s } "
+			"cannot have: %s.",
+			parameter, table, pair->setting, error.text);
+}
+
 static int compare(const struct mr_setup *setup, const struct pair *pair,
 	const struct mr_maps *maps)
 {
@@ -88,10 +107,7 @@ static int compare(const struct mr_setup *setup, const struct pair *pair,
 			(table = next_table(setup->arena, &tables)) != NULL) {
 			if (has_table(list, table))
 				continue;
-			mr_setup_explain(setup,
-				"Postfix's %s has %s, the policy's maps { %s } "
-				"has not.",
-				*name, table, pair->setting);
+			explain_missing(setup, pair, *name, table);
 			differences++;
 		}
 	}

@@ -7,6 +7,7 @@
 #include "common/base/units.h"
 #include "common/lookup/dns.h"
 #include "common/policy/engine.h"
+#include "common/policy/scan.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -48,7 +49,8 @@ static const struct mr_flag flags[] = {
 	{ KEY_TRUE_SIZE, "true-size", "SIZE",
 		"true size, where it is not the declared one" },
 	{ KEY_LOGIN, "login", "USER", "logged in as" },
-	{ KEY_PORT, "port", "PORT", "port of this server (default: 25)" },
+	{ KEY_PORT, "port", "[ADDRESS:]PORT",
+		"port of this server (default: 25)" },
 	{ KEY_TLS, "tls", "VERSION", "TLSv1.3 and so on (default: no TLS)" },
 	{ KEY_HEADER, "header", "'NAME: VALUE'",
 		"a header of the mail; may be repeated" },
@@ -61,10 +63,11 @@ static const struct mr_flag flags[] = {
 struct told {
 	struct mr_cli *cli;
 	struct mr_ip client;
-	const char *client_name, *helo, *from, *login, *tls, *zone, *dns;
-	const char **rcpts;
-	size_t n_rcpts;
-	uint64_t size, true_size, headers;
+	const char *server, *client_name, *helo, *from, *login, *tls, *zone,
+		*dns;
+	const char **rcpts, **headers;
+	size_t n_rcpts, n_headers;
+	uint64_t size, true_size, octets;
 	bool sized, truly_sized, json;
 	unsigned port;
 	const char *name_note;
@@ -94,14 +97,24 @@ static void read_client(struct told *told, const char *text)
 		mr_cli_misused(told->cli, "--client %s: %s", text, error.text);
 }
 
+/* PORT, or ADDRESS:PORT. */
 static void read_port(struct told *told, const char *text)
 {
+	const char *colon = strrchr(text, ':');
+	const char *digits = colon == NULL ? text : colon + 1;
 	struct mr_error error;
+	struct mr_ip ip;
+	uint16_t port_of_ip;
 	int64_t port;
 
-	if (mr_number_parse(text, 1, 65535, &port, &error) < 0)
+	if (mr_number_parse(digits, 1, 65535, &port, &error) < 0 ||
+		(colon != NULL && mr_ip_port_parse(text, 0, &ip, &port_of_ip,
+					  &error) < 0))
 		mr_cli_misused(told->cli, "--port %s: %s", text, error.text);
 	told->port = (unsigned)port;
+	if (colon != NULL)
+		told->server = mr_arena_strndup(
+			told->cli->arena, text, (size_t)(colon - text));
 }
 
 static void read_tls(struct told *told, const char *text)
@@ -125,7 +138,8 @@ static void read_header(struct told *told, const char *text)
 			"--header \"%s\": a header is one line, as in "
 			"'Subject: Hello'",
 			text);
-	told->headers += strlen(text) + 2;
+	told->headers[told->n_headers++] = text;
+	told->octets += strlen(text) + 2;
 }
 
 static void add_rcpt(struct told *told, const char *text)
@@ -198,6 +212,8 @@ static void read_options(struct told *told)
 
 	told->rcpts = MR_NEW_ARRAY(
 		told->cli->arena, const char *, (size_t)told->cli->argc);
+	told->headers = MR_NEW_ARRAY(
+		told->cli->arena, const char *, (size_t)told->cli->argc);
 	told->port = 25;
 	while ((key = mr_cli_next(told->cli, &value)) != MR_CLI_END)
 		read_flag(told, key, value);
@@ -210,10 +226,10 @@ static void read_options(struct told *told)
 		mr_cli_misused(
 			told->cli, "--zone and --dns exclude each other");
 	/* An empty line ends the headers (RFC 5322 section 2.1). */
-	if (told->headers > 0)
-		told->headers += 2;
+	if (told->octets > 0)
+		told->octets += 2;
 	if (!told->truly_sized)
-		told->true_size = told->sized ? told->size : told->headers;
+		told->true_size = told->sized ? told->size : told->octets;
 }
 
 /* --- the client's name -------------------------------------------------- */
@@ -256,7 +272,8 @@ static void verify_name(struct told *told, struct mr_dns *dns, int64_t wait)
 	}
 }
 
-static int find_name(struct told *told, int64_t wait)
+/* --zone and --dns stand for the policy's servers. */
+static int choose_dns(struct told *told, struct mr_policy *policy)
 {
 	struct mr_dns *dns = NULL;
 	struct mr_error error;
@@ -270,13 +287,27 @@ static int find_name(struct told *told, int64_t wait)
 		mr_cli_say(told->cli, "%s", error.text);
 		return -1;
 	}
-	if (dns != NULL && told->client_name == NULL)
-		verify_name(told, dns, wait);
-	mr_dns_free(&dns);
+	if (dns == NULL)
+		return 0;
+	mr_policy_use_dns(policy, dns);
+	if (told->client_name == NULL)
+		verify_name(told, dns, policy->global->wait);
 	return 0;
 }
 
 /* --- the mail ----------------------------------------------------------- */
+
+static void tell_headers(const struct told *told, struct mr_txn *txn)
+{
+	for (size_t i = 0; i < told->n_headers; i++) {
+		const char *header = told->headers[i];
+		size_t length = strcspn(header, ":");
+
+		mr_scan_header(txn,
+			mr_arena_strndup(told->cli->arena, header, length),
+			header + length + 1);
+	}
+}
 
 static void play(
 	struct told *told, struct mr_engine *engine, struct mr_txn *txn)
@@ -290,6 +321,7 @@ static void play(
 	for (const struct mr_recipient *r = txn->recipients; r != NULL;
 		r = r->next)
 		if (r->verdict.action < MR_DEFER) {
+			tell_headers(told, txn);
 			mr_txn_content(txn, told->true_size);
 			mr_engine_step(engine, txn, MR_STAGE_EOM);
 			return;
@@ -302,6 +334,7 @@ static struct mr_session *connect_client(const struct told *told)
 
 	mr_session_client(session, &told->client, told->client_name);
 	mr_session_listener(session, told->port, NULL);
+	mr_session_server(session, told->server);
 	mr_session_tls(session, told->tls);
 	if (*told->helo != '\0')
 		mr_session_helo(session, told->helo);
@@ -320,6 +353,9 @@ static enum mr_exit explain(struct told *told, struct mr_policy *policy)
 	enum mr_exit status;
 
 	txn->every_rule = true;
+	/* The milter knows which lists are well. */
+	if (mr_policy_asks(policy, "dnsbl") && !txn->trusted)
+		mr_dnsbl_probe(policy->lists, policy->dns);
 	play(told, engine, txn);
 	explained.summary = mr_txn_summary(txn);
 	status = explained.summary->action < MR_DEFER ? MR_EXIT_FINE
@@ -347,7 +383,7 @@ static enum mr_exit run(struct mr_cli *cli)
 	policy = mr_cli_policy(cli);
 	if (policy == NULL)
 		return MR_EXIT_USAGE;
-	if (find_name(&told, policy->global->wait) == 0)
+	if (choose_dns(&told, policy) == 0)
 		status = explain(&told, policy);
 	mr_policy_release(&policy);
 	return status;

@@ -2,14 +2,19 @@
  * told, for the version that is installed.  It changes nothing. */
 /* SPDX-License-Identifier: ISC */
 #include "cli/cli.h"
-#include "cli/program.h"
 #include "cli/setup.h"
-#include "common/base/arena.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { KEY_MAIN_CF = 256, KEY_MASTER_CF, KEY_CONF, KEY_POSTFIX, KEY_DOVECOT };
+enum {
+	KEY_MAIN_CF = 256,
+	KEY_MASTER_CF,
+	KEY_ALIASES,
+	KEY_CONF,
+	KEY_POSTFIX,
+	KEY_DOVECOT,
+};
 
 static const struct mr_flag flags[] = {
 	MR_FLAG_CONFIG,
@@ -17,12 +22,15 @@ static const struct mr_flag flags[] = {
 		"postfix: only lines to append to main.cf" },
 	{ KEY_MASTER_CF, "master-cf", NULL,
 		"postfix: only lines to append to master.cf" },
+	{ KEY_ALIASES, "aliases", NULL,
+		"postfix: only lines to append to a table of\n"
+		"virtual_alias_maps, for lists" },
 	{ KEY_CONF, "conf", NULL,
 		"dovecot: only the lines, for a file in conf.d" },
 	{ KEY_POSTFIX, "postfix-version", "VERSION",
 		"for that version, without looking at what is\n"
 		"installed here" },
-	{ KEY_DOVECOT, "dovecot-version", "VERSION", "for that version" },
+	{ KEY_DOVECOT, "dovecot-version", "VERSION", "the same for Dovecot" },
 	{ .name = NULL },
 };
 
@@ -32,19 +40,18 @@ static void take_part(struct mr_setup *setup, enum mr_setup_part part)
 {
 	if (setup->part != MR_SETUP_ALL && setup->part != part)
 		mr_cli_misused(setup->cli,
-			"--main-cf, --master-cf and --conf exclude each other");
+			"--main-cf, --master-cf, --aliases and --conf exclude "
+			"each other");
 	setup->part = part;
 }
 
 static void read_version(
 	struct mr_setup *setup, const char *flag, const char *version)
 {
-	if (sscanf(version, "%d.%d", &setup->major, &setup->minor) != 2)
+	if (!mr_setup_read_version(setup, version))
 		mr_cli_misused(setup->cli,
 			"--%s %s: a version begins like 3.7 or 2.4", flag,
 			version);
-	setup->version = mr_arena_strndup(
-		setup->arena, version, strcspn(version, " \n"));
 }
 
 static enum mr_exit not_installed(struct mr_setup *setup, const char *program,
@@ -59,16 +66,12 @@ static enum mr_exit not_installed(struct mr_setup *setup, const char *program,
 
 static enum mr_exit set_up_postfix(struct mr_setup *setup, const char *version)
 {
-	struct mr_postfix *postfix;
 	struct mr_error error;
 
-	if (version == NULL) {
-		if (mr_postfix_ask(setup->arena, &postfix, &error) < 0)
-			return not_installed(setup, "postfix", &error);
-		setup->postfix = postfix;
-		version = mr_postfix_get(postfix, "mail_version");
-	}
-	read_version(setup, "postfix-version", version);
+	if (version != NULL)
+		read_version(setup, "postfix-version", version);
+	else if (mr_setup_ask_postfix(setup, &error) < 0)
+		return not_installed(setup, "postfix", &error);
 	if (!mr_setup_is_at_least(setup, 3, 0))
 		mr_cli_misused(setup->cli,
 			"Postfix %s is too old; it has to be 3.0 or newer",
@@ -79,19 +82,17 @@ static enum mr_exit set_up_postfix(struct mr_setup *setup, const char *version)
 
 static enum mr_exit set_up_dovecot(struct mr_setup *setup, const char *version)
 {
-	static const char *const argv[] = { "dovecot", "--version", NULL };
 	struct mr_error error;
 
-	if (version == NULL &&
-		mr_program_output(argv, setup->arena, &version, &error) < 0)
+	if (version != NULL)
+		read_version(setup, "dovecot-version", version);
+	else if (mr_setup_ask_dovecot(setup, &error) < 0)
 		return not_installed(setup, "dovecot", &error);
-	read_version(setup, "dovecot-version", version);
 	if (!mr_setup_is_at_least(setup, 2, 3))
 		mr_cli_misused(setup->cli,
 			"Dovecot %s is too old; it has to be 2.3 or newer",
 			setup->version);
-	mr_setup_dovecot(setup);
-	return MR_EXIT_FINE;
+	return mr_setup_dovecot(setup);
 }
 
 struct versions {
@@ -110,6 +111,9 @@ static void read_options(struct mr_setup *setup, struct versions *versions)
 			break;
 		case KEY_MASTER_CF:
 			take_part(setup, MR_SETUP_MASTER_CF);
+			break;
+		case KEY_ALIASES:
+			take_part(setup, MR_SETUP_ALIASES);
 			break;
 		case KEY_CONF:
 			take_part(setup, MR_SETUP_CONF);
@@ -135,12 +139,14 @@ static bool is_postfix(struct mr_setup *setup)
 	if (!postfix && strcmp(program, "dovecot") != 0)
 		mr_cli_no_such(setup->cli, "setup", program, programs);
 	if (postfix && setup->part == MR_SETUP_CONF)
-		mr_cli_misused(setup->cli, "--conf is for dovecot; postfix has "
-					   "--main-cf and --master-cf");
+		mr_cli_misused(setup->cli,
+			"--conf is for dovecot; postfix has "
+			"--main-cf, --master-cf and --aliases");
 	if (!postfix && setup->part != MR_SETUP_ALL &&
 		setup->part != MR_SETUP_CONF)
-		mr_cli_misused(setup->cli, "--main-cf and --master-cf are for "
-					   "postfix; dovecot has --conf");
+		mr_cli_misused(setup->cli,
+			"--main-cf, --master-cf and --aliases are for "
+			"postfix; dovecot has --conf");
 	return postfix;
 }
 

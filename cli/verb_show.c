@@ -3,12 +3,16 @@
 /* SPDX-License-Identifier: ISC */
 #include "cli/cli.h"
 #include "cli/columns.h"
+#include "cli/members.h"
 #include "cli/setting.h"
 #include "common/base/address.h"
 #include "common/base/arena.h"
 #include "common/base/text.h"
 #include "common/base/units.h"
+#include "common/policy/mailing.h"
+#include "common/policy/own_quota.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +30,7 @@ struct shown {
 	struct mr_policy *policy;
 	const struct mr_chain *chain;
 	bool everybody; /* no ADDRESS: the sections of all rungs' own, too */
+	const char *own_quota; /* NAME=VALUE of the userdb, or NULL */
 	struct mr_columns *columns;
 };
 
@@ -55,9 +60,32 @@ static const char *describe_mailbox(struct mr_arena *arena, const char *address,
 		arena, "%s to %s", via, join(arena, found->mailboxes));
 }
 
-static const char *describe(struct mr_arena *arena, const char *address,
+static const char *describe_list(
+	struct shown *shown, const struct mr_recipient_answer *found)
+{
+	struct mr_arena *arena = shown->cli->arena;
+	const char *list = found->lists[0];
+	struct mr_members members;
+	struct mr_error error;
+
+	if (mr_policy_members(shown->policy, list,
+		    mr_cli_deadline(shown->policy->global->wait), arena,
+		    &members, &error) < 0)
+		return mr_arena_printf(arena,
+			"the list %s, whose members cannot be told now: %s",
+			list, error.text);
+	return mr_arena_printf(arena, "%s%s of %s",
+		strcmp(found->via, "list") == 0 ? "the list " : found->via,
+		strcmp(found->via, "list") == 0
+			? list
+			: mr_arena_printf(arena, " to the list %s", list),
+		mr_members_text(arena, &members));
+}
+
+static const char *describe(struct shown *shown, const char *address,
 	const struct mr_recipient_answer *found)
 {
+	struct mr_arena *arena = shown->cli->arena;
 	const char *remotes = join(arena, found->remotes);
 	const char *dead = join(arena, found->dead), *text = "";
 
@@ -71,6 +99,9 @@ static const char *describe(struct mr_arena *arena, const char *address,
 		break;
 	case MR_RECIPIENT_REMOTE:
 		text = "alias";
+		break;
+	case MR_RECIPIENT_LIST:
+		text = describe_list(shown, found);
 		break;
 	}
 	if (*remotes != '\0')
@@ -100,7 +131,7 @@ static void add_recipient(struct shown *shown, struct mr_columns *head,
 		&error)) {
 	case MR_FOUND:
 	case MR_NOTFOUND:
-		row->cell[1] = describe(arena, address->text, &found);
+		row->cell[1] = describe(shown, address->text, &found);
 		break;
 	case MR_TEMPFAIL:
 		row->cell[1] = mr_arena_printf(
@@ -139,6 +170,35 @@ static void add_scopes(
 	}
 }
 
+static void find_own_quota(
+	struct shown *shown, struct mr_columns *head, const char *user)
+{
+	struct mr_arena *arena = shown->cli->arena;
+	struct mr_own_quota own;
+	struct mr_error error;
+	struct mr_row *row;
+
+	shown->own_quota = NULL;
+	switch (mr_own_quota(shown->policy, user,
+		mr_cli_deadline(shown->policy->global->wait), arena, &own,
+		&error)) {
+	case MR_FOUND:
+		shown->own_quota = own.field;
+		break;
+	case MR_NOTFOUND:
+		break;
+	case MR_TEMPFAIL:
+		row = mr_columns_row(head);
+		row->cell[0] = "perhaps";
+		row->cell[1] = mr_arena_printf(arena,
+			"a quota of the userdb's own, which cannot be asked "
+			"now: %s",
+			error.text);
+		row->style = MR_STYLE_BAD;
+		break;
+	}
+}
+
 static const struct mr_chain *resolve(
 	struct shown *shown, const char *text, const struct mr_scope *listener)
 {
@@ -162,6 +222,7 @@ static const struct mr_chain *resolve(
 		mr_style(MR_STYLE_PLAIN, cli->colour));
 	add_recipient(shown, head, &address);
 	add_scopes(shown, head, who);
+	find_own_quota(shown, head, address.plain);
 	mr_columns_print(head, stdout, cli->colour);
 	putchar('\n');
 	return &who->chain;
@@ -185,6 +246,17 @@ static const char *who_set(struct shown *shown, const struct mr_chain *chain,
 		mr_rung_text(settings->from[option]), scope->title);
 }
 
+/* Does what the userdb says beat this setting? */
+static bool is_overruled(
+	struct shown *shown, const struct mr_settings *settings, size_t option)
+{
+	return shown->own_quota != NULL &&
+	       settings->section == &mr_section_mailbox &&
+	       settings->section->options[option].offset ==
+	               offsetof(struct mr_mailbox, quota) &&
+	       settings->from[option] != MR_USER;
+}
+
 static void add_settings(struct shown *shown, const struct mr_chain *chain,
 	const struct mr_section *section, const char *title,
 	const char *shown_title)
@@ -206,6 +278,13 @@ static void add_settings(struct shown *shown, const struct mr_chain *chain,
 			set ? mr_place_format(arena, &settings->places[i])
 			    : NULL;
 		row->style = set ? MR_STYLE_PLAIN : MR_STYLE_FAINT;
+		if (is_overruled(shown, settings, i)) {
+			row->cell[1] = strchr(shown->own_quota, '=') + 1;
+			row->cell[2] = "userdb";
+			row->cell[3] = mr_arena_strndup(arena, shown->own_quota,
+				strcspn(shown->own_quota, "="));
+			row->style = MR_STYLE_PLAIN;
+		}
 	}
 }
 
@@ -262,24 +341,12 @@ static const struct mr_scope *find_listener(
 	return scope;
 }
 
-static void print(struct shown *shown, const char *address, const char *port)
+static void print(struct shown *shown)
 {
 	const struct mr_section *const *s =
 		mr_config_schema(shown->policy->config)->sections;
-	const struct mr_scope *listener =
-		port == NULL ? NULL : find_listener(shown, port);
 	struct mr_row *row;
 
-	if (address != NULL) {
-		shown->chain = resolve(shown, address, listener);
-	} else {
-		struct mr_chain *chain =
-			MR_NEW(shown->cli->arena, struct mr_chain);
-
-		chain->scope[MR_LISTENER] = listener;
-		shown->chain = chain;
-		shown->everybody = port == NULL;
-	}
 	shown->columns = mr_columns_new(shown->cli->arena, 4, "");
 	row = mr_columns_row(shown->columns);
 	*row = (struct mr_row){ { "setting", "value", "set by", "at" },
@@ -289,6 +356,28 @@ static void print(struct shown *shown, const char *address, const char *port)
 	mr_columns_print(shown->columns, stdout, shown->cli->colour);
 }
 
+static void print_all(struct shown *shown, const char *port)
+{
+	struct mr_cli *cli = shown->cli;
+	const struct mr_scope *listener =
+		port == NULL ? NULL : find_listener(shown, port);
+	struct mr_chain everybody = { .scope[MR_LISTENER] = listener };
+	const char *address = mr_cli_operand(cli, 0, cli->argc);
+
+	if (address == NULL) {
+		shown->chain = &everybody;
+		shown->everybody = port == NULL;
+		print(shown);
+	}
+	for (int i = 1; address != NULL; i++) {
+		shown->chain = resolve(shown, address, listener);
+		print(shown);
+		address = mr_cli_operand(cli, i, cli->argc);
+		if (address != NULL)
+			putchar('\n');
+	}
+}
+
 static enum mr_exit run(struct mr_cli *cli)
 {
 	struct shown shown = { .cli = cli };
@@ -296,25 +385,25 @@ static enum mr_exit run(struct mr_cli *cli)
 
 	while (mr_cli_next(cli, &value) != MR_CLI_END)
 		port = value;
-	mr_cli_operand(cli, 0, 1);
 	shown.policy = mr_cli_policy(cli);
 	if (shown.policy == NULL)
 		return MR_EXIT_USAGE;
-	print(&shown, mr_cli_operand(cli, 0, 1), port);
+	print_all(&shown, port);
 	mr_policy_release(&shown.policy);
 	return MR_EXIT_FINE;
 }
 
 const struct mr_verb mr_verb_show = {
 	.name = "show",
-	.operands = "[ADDRESS]",
-	.summary = "what applies (to an address), and which line says so",
-	.help = "Shows every setting as it applies to ADDRESS (without one: to "
-		"everybody), with\n"
-		"its value, who set it (user, group, domain, listener, global "
-		"or the built-in\n"
-		"default) and the place in the policy file.  Columns are two "
-		"blanks or more apart.\n",
+	.operands = "[ADDRESS]...",
+	.summary = "what applies (to addresses), and which line says so",
+	.help = "Shows every setting as it applies to each ADDRESS (without "
+		"one: to everybody),\n"
+		"with its value, who set it (user, userdb, group, domain, "
+		"listener, global or the\n"
+		"built-in default) and the place in the policy file.  Columns "
+		"are two blanks or\n"
+		"more apart.\n",
 	.flags = flags,
 	.run = run,
 };

@@ -1,11 +1,16 @@
 /* events - see events.h. */
 /* SPDX-License-Identifier: ISC */
 #include "milter/events.h"
-#include "common/base/clock.h"
 #include "common/base/arena.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/daemon/decide.h"
+#include "common/policy/ahead.h"
 #include "common/policy/engine.h"
+#include "common/policy/judge.h"
 #include "common/policy/report.h"
+#include "milter/envelope.h"
+#include "milter/headers.h"
 #include "milter/reply.h"
 
 #include <stdlib.h>
@@ -13,27 +18,32 @@
 #include <strings.h>
 #include <time.h>
 
-/* Each forged tag header costs the MTA a deletion; no honest mail has many. */
-enum { FORGED_MOST = 100 };
-
 struct connection {
 	struct mr_events *events;
 	struct mr_session *session;
 	struct mr_policy *policy; /* held; fits the needs */
 	struct mr_mta_needs needs;
-	struct mr_txn *txn;         /* NULL: no mail under way */
-	struct mr_trace **unlogged; /* the part of its trace still to be told */
-	int forged; /* headers of the tag's name that came with the mail */
+	struct mr_txn *txn; /* NULL: no mail under way, or not ours */
+	bool others;        /* the policy daemon judges the mail under way */
+	struct mr_headers headers;
+	bool mailed; /* at least once */
 };
 
 /* --- sessions */
 
 static struct mr_mta_needs needs_of(const struct mr_policy *policy)
 {
+	bool changes =
+		policy->tags || policy->headers != 0 || policy->n_scanners > 0;
+	bool content =
+		policy->needs_content && policy->verify == MR_JUDGE_MILTER;
+
 	return (struct mr_mta_needs){
-		.headers = policy->needs_content || policy->tags,
-		.body = policy->needs_content,
-		.change_headers = policy->tags,
+		.headers = content || changes,
+		.body = content,
+		.change_headers = changes,
+		.change_recipients = policy->expands,
+		.early = policy->asks_early,
 	};
 }
 
@@ -47,22 +57,32 @@ static void *on_open(void *program, struct mr_mta_needs *needs)
 	c->policy = mr_engine_policy(events->engine);
 	c->needs = *needs = needs_of(c->policy);
 	atomic_fetch_add(&events->sessions, 1);
+	atomic_fetch_add(&events->fresh, 1);
+	atomic_store(&events->came_ms, mr_clock_ms());
 	return c;
 }
 
 static void end_transaction(struct connection *c)
 {
+	c->others = false;
 	if (c->txn == NULL)
 		return;
 	mr_txn_free(&c->txn);
-	c->unlogged = NULL;
 	atomic_fetch_sub(&c->events->transactions, 1);
+}
+
+static void has_mailed(struct connection *c)
+{
+	if (!c->mailed)
+		atomic_fetch_sub(&c->events->fresh, 1);
+	c->mailed = true;
 }
 
 static void on_close(void *context)
 {
 	struct connection *c = context;
 
+	has_mailed(c);
 	end_transaction(c);
 	mr_session_free(&c->session);
 	mr_policy_release(&c->policy);
@@ -86,6 +106,17 @@ static bool is_local(const struct mr_ip *ip, const char *name, unsigned port)
 	       memcmp(ip->octets, loopback.octets, sizeof(ip->octets)) == 0;
 }
 
+static unsigned our_stages(const struct connection *c)
+{
+	return mr_judge_stages(c->policy, c->session, MR_JUDGE_MILTER);
+}
+
+static void ask_ahead(struct connection *c, enum mr_moment moment)
+{
+	if (our_stages(c) != 0)
+		mr_ahead(c->policy, c->session, c->txn, moment);
+}
+
 static void on_connect(void *context, struct mr_mta *mta, const char *name,
 	const struct sockaddr *address)
 {
@@ -99,9 +130,12 @@ static void on_connect(void *context, struct mr_mta *mta, const char *name,
 	if (address != NULL)
 		ip = mr_ip_from_sockaddr(address);
 	mr_session_client(c->session, ip.family == 0 ? NULL : &ip, name);
+	mr_session_client_ptr(c->session, mr_mta_macro(mta, "{client_ptr}"));
 	mr_session_listener(
 		c->session, port, mr_mta_macro(mta, "{daemon_name}"));
+	mr_session_server(c->session, mr_mta_macro(mta, "{daemon_addr}"));
 	c->session->local = is_local(&ip, name, port);
+	ask_ahead(c, MR_AT_CONNECT);
 }
 
 static void tell_tls(struct connection *c, struct mr_mta *mta)
@@ -115,39 +149,22 @@ static void on_helo(void *context, struct mr_mta *mta, const char *name)
 
 	tell_tls(c, mta);
 	mr_session_helo(c->session, name);
+	ask_ahead(c, MR_AT_HELO);
 }
 
 /* --- mails */
 
-static void log_trace(struct connection *c)
-{
-	struct mr_trace *trace;
-
-	for (; (trace = *c->unlogged) != NULL; c->unlogged = &trace->next)
-		if ((trace->finding == MR_HIT || trace->finding == MR_UNSURE) &&
-			(trace->action == MR_OBSERVE ||
-				trace->action == MR_TAG))
-			mr_log(MR_LOG_INFO, "%s",
-				mr_report_trace(c->txn, trace));
-}
-
-/* The one place where a mail is judged, answered and logged. */
+/* The one place where a mail is judged and answered. */
 static enum mr_mta_answer judge(struct connection *c, struct mr_mta *mta,
 	enum mr_stage stage, const struct mr_recipient *recipient)
 {
 	const struct mr_verdict *verdict;
 
 	mr_txn_queue_id(c->txn, mr_mta_macro(mta, "i"));
-	verdict = mr_engine_step(c->events->engine, c->txn, stage);
-	mr_log(MR_LOG_DEBUG, "%s %s: %s", c->txn->id, mr_stage_smtp(stage),
-		mr_verdict_name(verdict));
-	log_trace(c);
+	verdict = mr_decide(c->events->engine, c->txn, stage, recipient);
 	atomic_store(&c->events->spoke_ms, mr_clock_ms());
 	if (c->session->local && stage != MR_STAGE_EOM)
 		return MR_MTA_CONTINUE;
-	if (verdict->action >= MR_DEFER || stage == MR_STAGE_EOM)
-		mr_log(MR_LOG_INFO, "%s",
-			mr_report_line(c->txn, stage, recipient, verdict));
 	return mr_reply_give(mta, verdict);
 }
 
@@ -174,7 +191,8 @@ static bool covers(
 	const struct mr_mta_needs *got, const struct mr_mta_needs *wanted)
 {
 	return got->headers >= wanted->headers && got->body >= wanted->body &&
-	       got->change_headers >= wanted->change_headers;
+	       got->change_headers >= wanted->change_headers &&
+	       got->change_recipients >= wanted->change_recipients;
 }
 
 static void take_policy(struct connection *c)
@@ -190,28 +208,55 @@ static void take_policy(struct connection *c)
 	}
 }
 
+/* The sender as Postfix has taken it, if it says so: what looks like a comment
+ * is none of it, and <a@one.example(b@other.example> is a@one.example. */
+static const char *sender_of(struct mr_mta *mta, const char *const *arguments)
+{
+	const char *taken = mr_mta_macro(mta, "{mail_addr}");
+
+	if (taken != NULL && *taken != '\0')
+		return taken;
+	return arguments[0] == NULL ? "" : arguments[0];
+}
+
 static enum mr_mta_answer on_mail(
 	void *context, struct mr_mta *mta, const char *const *arguments)
 {
 	struct connection *c = context;
-	const char *sender = arguments[0] == NULL ? "" : arguments[0];
 	uint64_t declared =
 		arguments[0] == NULL ? 0 : declared_size(arguments + 1);
+	unsigned stages;
 	enum mr_mta_answer answer;
 
 	end_transaction(c);
 	take_policy(c);
 	tell_tls(c, mta);
 	mr_session_login(c->session, mr_mta_macro(mta, "{auth_authen}"));
+	stages = our_stages(c);
+	c->others = stages == 0;
+	if (c->others) {
+		has_mailed(c);
+		return MR_MTA_CONTINUE;
+	}
+	/* in this order, or a drain could find neither */
 	atomic_fetch_add(&c->events->transactions, 1);
-	c->txn = mr_txn_new(c->events->engine, c->session, c->policy, sender,
-		declared, time(NULL));
-	c->unlogged = &c->txn->trace;
-	c->forged = 0;
+	has_mailed(c);
+	c->txn = mr_txn_new(c->events->engine, c->session, c->policy,
+		sender_of(mta, arguments), declared, time(NULL));
+	c->txn->stages = stages;
+	c->txn->quotas = c->events->quotas;
+	c->headers = (struct mr_headers){ 0 };
+	mr_ahead(c->policy, c->session, c->txn, MR_AT_MAIL);
 	answer = judge(c, mta, MR_STAGE_MAIL, NULL);
 	if (answer != MR_MTA_CONTINUE)
 		end_transaction(c);
 	return answer;
+}
+
+static void add_id(const struct mr_txn *txn, struct mr_verdict *verdict)
+{
+	verdict->text = mr_arena_printf(
+		txn->arena, "%s (id %s)", verdict->text, txn->id);
 }
 
 /* What the rules do not speak of: a mail that only means harm to us. */
@@ -219,8 +264,8 @@ static enum mr_mta_answer refuse(struct connection *c, struct mr_mta *mta,
 	enum mr_stage stage, const struct mr_recipient *recipient,
 	struct mr_verdict verdict)
 {
-	verdict.text = mr_arena_printf(
-		c->txn->arena, "%s (id %s)", verdict.text, c->txn->id);
+	mr_txn_queue_id(c->txn, mr_mta_macro(mta, "i"));
+	add_id(c->txn, &verdict);
 	mr_log(MR_LOG_INFO, "%s",
 		mr_report_line(c->txn, stage, recipient, &verdict));
 	return mr_reply_give(mta, &verdict);
@@ -238,6 +283,12 @@ static const char *recipient_of(
 	return arguments[0] == NULL ? "" : arguments[0];
 }
 
+/* Nobody's mail is one that begins without MAIL. */
+static enum mr_mta_answer without_transaction(const struct connection *c)
+{
+	return c->others ? MR_MTA_CONTINUE : MR_MTA_TEMPFAIL;
+}
+
 static enum mr_mta_answer on_rcpt(
 	void *context, struct mr_mta *mta, const char *const *arguments)
 {
@@ -245,13 +296,16 @@ static enum mr_mta_answer on_rcpt(
 	struct mr_recipient *recipient;
 
 	if (c->txn == NULL)
-		return MR_MTA_TEMPFAIL;
+		return without_transaction(c);
 	if (c->txn->n_recipients >= MR_RECIPIENTS_MOST)
 		return refuse(c, mta, MR_STAGE_RCPT, NULL,
 			(struct mr_verdict){ MR_DEFER, 452, "4.5.3",
 				"Too many recipients",
-				"milter.too_many_recipients", { 0 } });
+				"milter.too_many_recipients" });
 	recipient = mr_txn_rcpt(c->txn, recipient_of(mta, arguments));
+	if (arguments[0] != NULL)
+		recipient->said = mr_arena_strdup(c->txn->arena, arguments[0]);
+	mr_ahead(c->policy, c->session, c->txn, MR_AT_RCPT);
 	return judge(c, mta, MR_STAGE_RCPT, recipient);
 }
 
@@ -271,11 +325,12 @@ static void on_header(void *context, const char *name, const char *value)
 
 	if (c->txn == NULL)
 		return;
-	mr_txn_content(c->txn,
-		strlen(name) + strlen(":") + octets_of(value) + strlen("\r\n"));
-	if (c->needs.change_headers && c->forged <= FORGED_MOST &&
-		strcasecmp(name, c->txn->policy->global->tag_header) == 0)
-		c->forged++;
+	if (c->needs.body)
+		mr_txn_content(c->txn, strlen(name) + strlen(":") +
+					       octets_of(value) +
+					       strlen("\r\n"));
+	if (c->needs.change_headers)
+		mr_headers_see(&c->headers, c->txn, name, value);
 }
 
 static void on_body(void *context, size_t octets)
@@ -286,41 +341,67 @@ static void on_body(void *context, size_t octets)
 		mr_txn_content(c->txn, octets);
 }
 
-/* Whoever reads the tag header may believe it: it is never the sender's. */
-static void tag(struct connection *c, struct mr_mta *mta)
+/* Members in the place of lists; if that fails the mail is not taken.  What is
+ * only observed is only logged. */
+static enum mr_mta_answer expand(struct connection *c, struct mr_mta *mta,
+	const struct mr_envelope *envelope)
 {
-	const char *name = c->txn->policy->global->tag_header;
-	const char *value = mr_txn_tag(c->txn);
-
-	for (int index = c->forged; index > 0; index--)
-		if (mr_mta_delete_header(mta, name, index) < 0)
-			mr_log(MR_LOG_WARNING,
-				"cannot delete a forged %s header, the MTA "
-				"does not let us",
-				name);
-	if (value != NULL && mr_mta_add_header(mta, name, value) < 0)
-		mr_log(MR_LOG_WARNING,
-			"cannot add the %s header, the MTA does not let us",
-			name);
+	if (c->policy->expands && mr_envelope_change(envelope, mta) < 0)
+		return refuse(c, mta, MR_STAGE_EOM, NULL,
+			(struct mr_verdict){ MR_DEFER, 451, "4.3.0",
+				"The list cannot be expanded just now: please "
+				"try again later",
+				"list.envelope",
+				"the MTA lets us add no recipients" });
+	mr_log(MR_LOG_INFO, "%s", mr_report_envelope(c->txn, envelope));
+	return MR_MTA_CONTINUE;
 }
 
+static bool has_too_many_headers(const struct connection *c)
+{
+	bool observed = c->policy->global->mode == MR_MODE_OBSERVE;
+
+	if (!mr_headers_too_many(&c->headers, c->txn))
+		return false;
+	if (observed)
+		mr_log(MR_LOG_INFO,
+			"%s: more than %d headers of our own name, for which "
+			"it would be refused (mode = observe)",
+			c->txn->id, MR_FORGED_MOST);
+	return !observed;
+}
+
+/* The envelope comes first: a mail that is refused for it was not accepted. But
+ * if the rules refuse it, it is they that are told of. */
 static enum mr_mta_answer on_end(void *context, struct mr_mta *mta)
 {
 	struct connection *c = context;
+	enum mr_lookup lists = MR_NOTFOUND;
+	struct mr_envelope envelope;
+	struct mr_verdict refusal;
 	enum mr_mta_answer answer;
 
 	if (c->txn == NULL)
-		return MR_MTA_TEMPFAIL;
-	mr_txn_content(c->txn, strlen("\r\n"));
-	if (c->forged > FORGED_MOST)
+		return without_transaction(c);
+	if (c->needs.body)
+		mr_txn_content(c->txn, strlen("\r\n"));
+	if (c->policy->mailings->title != NULL)
+		lists = mr_txn_envelope(c->txn, &envelope, &refusal);
+	if (lists == MR_TEMPFAIL && c->policy->expands) {
+		add_id(c->txn, &refusal);
+		c->txn->instead = &refusal;
+	}
+	if (has_too_many_headers(c))
 		answer = refuse(c, mta, MR_STAGE_EOM, NULL,
 			(struct mr_verdict){ MR_REJECT, 550, "5.6.0",
 				"Too many headers of our own name",
-				"milter.forged_headers", { 0 } });
+				"milter.forged_headers" });
 	else
 		answer = judge(c, mta, MR_STAGE_EOM, NULL);
+	if (answer == MR_MTA_CONTINUE && lists == MR_FOUND)
+		answer = expand(c, mta, &envelope);
 	if (answer == MR_MTA_CONTINUE && c->needs.change_headers)
-		tag(c, mta);
+		mr_headers_change(&c->headers, c->txn, mta);
 	end_transaction(c);
 	return answer;
 }

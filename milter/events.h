@@ -24,13 +24,17 @@
 #include <stdint.h>
 
 struct mr_engine;
+struct mr_quotas;
 
 /* What all connections share; the `program` of the callbacks. */
 struct mr_events {
 	struct mr_engine *engine;
-	atomic_uint sessions;         /* connections open */
-	atomic_uint transactions;     /* mails under way */
-	atomic_int_fast64_t spoke_ms; /* CLOCK_MONOTONIC of the last answer */
+	const struct mr_quotas *quotas; /* of the policy daemon */
+	atomic_uint sessions;           /* connections open */
+	atomic_uint fresh;              /* of these without a mail so far */
+	atomic_uint transactions;       /* mails under way */
+	atomic_int_fast64_t came_ms;    /* CLOCK_MONOTONIC of the last one */
+	atomic_int_fast64_t spoke_ms;   /* CLOCK_MONOTONIC of the last answer */
 };
 
 extern const struct mr_mta_callbacks mr_events_callbacks;

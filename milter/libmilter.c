@@ -10,8 +10,10 @@
  */
 /* SPDX-License-Identifier: ISC */
 #include "common/base/arena.h"
-#include "milter/listen.h"
+#include "common/base/log.h"
+#include "common/daemon/listen.h"
 #include "milter/mta.h"
+#include "milter/workers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,11 +35,13 @@ struct mr_mta {
 	SMFICTX *ctx; /* of the callback that is running */
 	void *context;
 	bool blanks; /* headers come and go with the blank behind the colon */
+	bool early;  /* connect and HELO are answered */
 };
 
 static struct {
 	const struct mr_mta_callbacks *callbacks;
 	void *program;
+	struct mr_workers *workers;
 	int fd;   /* libmilter's listening descriptor */
 	int idle; /* takes its place at the end; libmilter may still call
 	             accept(2) on it, woken by the socket that it replaces */
@@ -105,9 +109,10 @@ static void ask_macros(SMFICTX *ctx)
 		int stage;
 		const char *names;
 	} wanted[] = {
-		{ SMFIM_CONNECT, "{daemon_name} {daemon_port}" },
+		{ SMFIM_CONNECT,
+			"{client_ptr} {daemon_addr} {daemon_name} {daemon_port}" },
 		{ SMFIM_HELO, "{tls_version}" },
-		{ SMFIM_ENVFROM, "i {auth_authen} {tls_version}" },
+		{ SMFIM_ENVFROM, "i {auth_authen} {mail_addr} {tls_version}" },
 		{ SMFIM_ENVRCPT, "i {rcpt_addr}" },
 		{ SMFIM_EOM, "i" },
 	};
@@ -129,14 +134,18 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 	on_close(ctx);
 	mta->context = state.callbacks->open(state.program, &needs);
 	mta->blanks = (steps & SMFIP_HDR_LEADSPC) != 0;
+	mta->early = needs.early;
 	smfi_setpriv(ctx, mta);
 
 	*actions_r = SMFIF_SETSYMLIST & actions;
 	if (needs.change_headers)
 		*actions_r |= (SMFIF_ADDHDRS | SMFIF_CHGHDRS) & actions;
+	if (needs.change_recipients)
+		*actions_r |= (SMFIF_ADDRCPT | SMFIF_DELRCPT) & actions;
 	*steps_r = SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_NOEOH |
-	           SMFIP_HDR_LEADSPC | SMFIP_NR_CONN | SMFIP_NR_HELO |
-	           SMFIP_NR_HDR | SMFIP_NR_BODY;
+	           SMFIP_HDR_LEADSPC | SMFIP_NR_HDR | SMFIP_NR_BODY;
+	if (!needs.early)
+		*steps_r |= SMFIP_NR_CONN | SMFIP_NR_HELO;
 	if (!needs.headers)
 		*steps_r |= SMFIP_NOHDRS;
 	if (!needs.body)
@@ -148,13 +157,18 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 	return SMFIS_CONTINUE;
 }
 
+static sfsistat say_early(const struct mr_mta *mta)
+{
+	return mta != NULL && mta->early ? SMFIS_CONTINUE : SMFIS_NOREPLY;
+}
+
 static sfsistat on_connect(SMFICTX *ctx, char *name, struct sockaddr *address)
 {
 	struct mr_mta *mta = find(ctx);
 
 	if (mta != NULL)
 		state.callbacks->connect(mta->context, mta, name, address);
-	return SMFIS_NOREPLY;
+	return say_early(mta);
 }
 
 static sfsistat on_helo(SMFICTX *ctx, char *name)
@@ -163,27 +177,33 @@ static sfsistat on_helo(SMFICTX *ctx, char *name)
 
 	if (mta != NULL)
 		state.callbacks->helo(mta->context, mta, name);
-	return SMFIS_NOREPLY;
+	return say_early(mta);
+}
+
+static sfsistat on_envelope(SMFICTX *ctx, char **arguments,
+	enum mr_mta_answer (*callback)(void *context, struct mr_mta *mta,
+		const char *const *arguments))
+{
+	struct mr_mta *mta = find(ctx);
+	enum mr_mta_answer answer;
+	unsigned began;
+
+	if (mta == NULL)
+		return SMFIS_TEMPFAIL;
+	began = mr_workers_begin(state.workers);
+	answer = callback(mta->context, mta, (const char *const *)arguments);
+	mr_workers_end(state.workers, began);
+	return say(answer);
 }
 
 static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 {
-	struct mr_mta *mta = find(ctx);
-
-	if (mta == NULL)
-		return SMFIS_TEMPFAIL;
-	return say(state.callbacks->mail(
-		mta->context, mta, (const char *const *)arguments));
+	return on_envelope(ctx, arguments, state.callbacks->mail);
 }
 
 static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
 {
-	struct mr_mta *mta = find(ctx);
-
-	if (mta == NULL)
-		return SMFIS_TEMPFAIL;
-	return say(state.callbacks->rcpt(
-		mta->context, mta, (const char *const *)arguments));
+	return on_envelope(ctx, arguments, state.callbacks->rcpt);
 }
 
 static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
@@ -208,10 +228,15 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *piece, size_t octets)
 static sfsistat on_end(SMFICTX *ctx)
 {
 	struct mr_mta *mta = find(ctx);
+	enum mr_mta_answer answer;
+	unsigned began;
 
 	if (mta == NULL)
 		return SMFIS_TEMPFAIL;
-	return say(state.callbacks->end(mta->context, mta));
+	began = mr_workers_begin(state.workers);
+	answer = state.callbacks->end(mta->context, mta);
+	mr_workers_end(state.workers, began);
+	return say(answer);
 }
 
 static sfsistat on_abort(SMFICTX *ctx)
@@ -244,7 +269,8 @@ static int start_filter(char *where, struct mr_error *error)
 	const struct smfiDesc filter = {
 		.xxfi_name = (char *)"mailreeve-milter",
 		.xxfi_version = SMFI_VERSION,
-		.xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_SETSYMLIST,
+		.xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_ADDRCPT |
+		              SMFIF_DELRCPT | SMFIF_SETSYMLIST,
 		.xxfi_connect = on_connect,
 		.xxfi_helo = on_helo,
 		.xxfi_envfrom = on_mail,
@@ -310,6 +336,8 @@ int mr_mta_open(int fd, const struct mr_mta_callbacks *callbacks, void *program,
 
 	state.callbacks = callbacks;
 	state.program = program;
+	if (mr_workers_new(fd, &state.workers, error) < 0)
+		return -1;
 	if (temporary == NULL || strlen(temporary) > 32)
 		temporary = "/tmp";
 	snprintf(directory, sizeof(directory), "%s/mailreeve-milter.XXXXXX",
@@ -327,13 +355,19 @@ int mr_mta_open(int fd, const struct mr_mta_callbacks *callbacks, void *program,
 
 void mr_mta_run(void)
 {
-	smfi_main();
+	struct mr_error error;
+
+	if (mr_workers_watch(state.workers, &error) < 0)
+		mr_log(MR_LOG_ERROR, "%s", error.text);
+	else
+		smfi_main();
 }
 
 int mr_mta_quiesce(struct mr_error *error)
 {
 	int fd = fcntl(state.fd, F_DUPFD_CLOEXEC, 3);
 
+	mr_workers_quiesce(state.workers);
 	if (fd < 0 || dup3(state.idle, state.fd, O_CLOEXEC) < 0)
 		return mr_error_set(error, "dup: %s", strerror(errno));
 	return fd;
@@ -363,13 +397,40 @@ int mr_mta_reply(
 	return result == MI_SUCCESS ? 0 : -1;
 }
 
-int mr_mta_add_header(struct mr_mta *mta, const char *name, const char *value)
+static char *with_blank(const struct mr_mta *mta, const char *value)
 {
 	char *spaced = mr_calloc(1, strlen(value) + 2);
-	int result;
 
 	sprintf(spaced, "%s%s", mta->blanks ? " " : "", value);
-	result = smfi_addheader(mta->ctx, (char *)name, spaced);
+	return spaced;
+}
+
+int mr_mta_add_header(struct mr_mta *mta, const char *name, const char *value)
+{
+	char *spaced = with_blank(mta, value);
+	int result = smfi_addheader(mta->ctx, (char *)name, spaced);
+
+	free(spaced);
+	return result == MI_SUCCESS ? 0 : -1;
+}
+
+/* Postfix's own Received header is not counted. */
+int mr_mta_insert_header(
+	struct mr_mta *mta, const char *name, const char *value)
+{
+	char *spaced = with_blank(mta, value);
+	int result = smfi_insheader(mta->ctx, 0, (char *)name, spaced);
+
+	free(spaced);
+	return result == MI_SUCCESS ? 0 : -1;
+}
+
+int mr_mta_change_header(
+	struct mr_mta *mta, const char *name, int index, const char *value)
+{
+	char *spaced = with_blank(mta, value);
+	int result = smfi_chgheader(mta->ctx, (char *)name, index, spaced);
+
 	free(spaced);
 	return result == MI_SUCCESS ? 0 : -1;
 }
@@ -379,4 +440,14 @@ int mr_mta_delete_header(struct mr_mta *mta, const char *name, int index)
 	return smfi_chgheader(mta->ctx, (char *)name, index, NULL) == MI_SUCCESS
 	               ? 0
 	               : -1;
+}
+
+int mr_mta_add_recipient(struct mr_mta *mta, const char *address)
+{
+	return smfi_addrcpt(mta->ctx, (char *)address) == MI_SUCCESS ? 0 : -1;
+}
+
+int mr_mta_drop_recipient(struct mr_mta *mta, const char *address)
+{
+	return smfi_delrcpt(mta->ctx, (char *)address) == MI_SUCCESS ? 0 : -1;
 }

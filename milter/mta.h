@@ -3,10 +3,10 @@
  *
  * This page is all the program knows of the milter protocol's machinery; today
  * libmilter.c stands behind it, over Sendmail's libmilter.  It is kept this
- * narrow because libmilter may have to be replaced: its pool of workers can
- * park sessions that arrive together behind one blocked callback (measured: 10
- * sessions with a callback of 1 s took 2 to 5 s).  So callbacks must be short,
- * and an event loop that speaks the protocol itself would change one file.
+ * narrow because libmilter may have to be replaced: its pool of workers parks
+ * sessions that arrive together behind callbacks that wait, and only a trick
+ * helps (workers.h).  An event loop that speaks the protocol itself would
+ * change one file.
  *
  * A connection is one context, made when the MTA connects and told everything
  * until `close`.  Callbacks of one connection never overlap, those of several
@@ -33,6 +33,10 @@ struct mr_mta_needs {
 	bool headers;
 	bool body;
 	bool change_headers;
+	bool change_recipients;
+	/* Connect and HELO when they happen.  Postfix keeps what needs no
+	 * answer until something does, which is MAIL; so we answer. */
+	bool early;
 };
 
 /* All texts are the MTA's, valid during the call, and may hold anything. */
@@ -79,8 +83,19 @@ const char *mr_mta_macro(struct mr_mta *mta, const char *name);
  * the MTA's own.  `text` is one line of printable ASCII.  -1: not usable. */
 int mr_mta_reply(
 	struct mr_mta *mta, int code, const char *enhanced, const char *text);
-/* In `end`: adds a header; deletes the `index`th of that name, from 1. */
+/* In `end`: adds a header at the end, or on top of those that came with the
+ * mail, where trace headers belong (a value of several lines has LF in front of
+ * each blank that continues it); changes or deletes the `index`th of that
+ * name, from 1. */
 int mr_mta_add_header(struct mr_mta *mta, const char *name, const char *value);
+int mr_mta_insert_header(
+	struct mr_mta *mta, const char *name, const char *value);
+int mr_mta_change_header(
+	struct mr_mta *mta, const char *name, int index, const char *value);
 int mr_mta_delete_header(struct mr_mta *mta, const char *name, int index);
+/* In `end`, with addresses as in SMTP.  The one that is dropped goes with all
+ * that the MTA has made of it; it is meant as the client said it. */
+int mr_mta_add_recipient(struct mr_mta *mta, const char *address);
+int mr_mta_drop_recipient(struct mr_mta *mta, const char *address);
 
 #endif

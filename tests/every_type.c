@@ -38,6 +38,7 @@ static const struct mr_option scalar_options[] = {
 	{ "secret", MR_TYPE_SECRET, AT(every, secret) },
 	{ "signed_number", MR_TYPE_NUMBER, AT(every, signed_number),
 		.least = -5, .most = 5 },
+	{ "volume", MR_TYPE_VOLUME, AT(every, volume) },
 	{ NULL },
 };
 
@@ -56,6 +57,7 @@ static const struct mr_option list_options[] = {
 	{ "ports", MR_TYPE_PORT, true, AT(every_list, ports) },
 	{ "tlses", MR_TYPE_TLS, true, AT(every_list, tlses) },
 	{ "rates", MR_TYPE_RATE, true, AT(every_list, rates) },
+	{ "volumes", MR_TYPE_VOLUME, true, AT(every_list, volumes) },
 	{ "maps", MR_TYPE_MAP, true, AT(every_list, maps) },
 	{ "secrets", MR_TYPE_SECRET, true, AT(every_list, secrets) },
 	{ NULL },

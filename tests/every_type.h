@@ -18,15 +18,15 @@ struct every {
 	const char *pattern;
 	int64_t port;
 	int tls;
-	struct mr_rate rate;
+	struct mr_rate rate, volume;
 	const char *map, *secret;
 	int64_t signed_number;
 };
 
 struct every_list {
 	struct mr_list booleans, numbers, percents, sizes, durations, dates,
-		strings, words, networks, patterns, ports, tlses, rates, maps,
-		secrets;
+		strings, words, networks, patterns, ports, tlses, rates,
+		volumes, maps, secrets;
 };
 
 struct every_global {

@@ -77,7 +77,8 @@ static bool is_domain(const char *domain)
 		domain++;
 		length -= 2;
 	}
-	if (length == 0)
+	/* the dot of a fully qualified name is gone by now */
+	if (length == 0 || domain[length - 1] == '.')
 		return false;
 	for (size_t i = 0; i < length; i++)
 		if (is_control(domain[i]) ||
@@ -157,9 +158,7 @@ int mr_address_parse(struct mr_arena *arena, const char *text,
 
 	memset(address, 0, sizeof(*address));
 	if (strlen(text) > MR_ADDRESS_LONGEST)
-		return mr_error_set(error,
-			"an address of more than %d octets is not valid",
-			MR_ADDRESS_LONGEST);
+		goto too_long;
 	if (strcmp(text, "<>") == 0 || text[0] == '\0') {
 		address->text = address->local = address->domain =
 			address->plain = "";
@@ -189,7 +188,14 @@ int mr_address_parse(struct mr_arena *arena, const char *text,
 	if (local == NULL || (path[0] != '"' && strpbrk(local, " <>") != NULL))
 		goto invalid;
 	fill(arena, local, domain, delimiters, address);
+	/* quotes, or a backslash before each octet, were added */
+	if (strlen(address->text) > MR_ADDRESS_LONGEST)
+		goto too_long;
 	return 0;
+too_long:
+	return mr_error_set(error,
+		"an address of more than %d octets is not valid",
+		MR_ADDRESS_LONGEST);
 invalid:
 	return mr_error_set(error,
 		"\"%.80s\" is not an address, such as "

@@ -48,11 +48,13 @@ void *mr_realloc(void *memory, size_t size)
 	return memory;
 }
 
+/* Not zeroed: what is taken of it is, unless it is written at once. */
 static void add_block(struct mr_arena *arena, size_t size)
 {
-	struct block *block = mr_calloc(1, sizeof(*block) + size);
+	struct block *block = mr_realloc(NULL, sizeof(*block) + size);
 
 	block->size = size;
+	block->used = 0;
 	block->next = arena->newest;
 	arena->newest = block;
 	arena->size += sizeof(*block) + size;
@@ -83,15 +85,22 @@ size_t mr_arena_size(const struct mr_arena *arena)
 	return arena->size;
 }
 
-void *mr_arena_alloc(struct mr_arena *arena, size_t size)
+static size_t aligned(size_t size)
 {
 	const size_t align = alignof(max_align_t);
+
+	return (size + align - 1) / align * align;
+}
+
+/* With whatever is in it. */
+static void *take(struct mr_arena *arena, size_t size)
+{
 	struct block *block = arena->newest;
 	void *memory;
 
 	if (size > SIZE_MAX / 2)
 		die_without_memory();
-	size = (size + align - 1) / align * align;
+	size = aligned(size);
 	if (block->size - block->used < size) {
 		size_t next = block->size * 2;
 
@@ -105,11 +114,20 @@ void *mr_arena_alloc(struct mr_arena *arena, size_t size)
 	return memory;
 }
 
+void *mr_arena_alloc(struct mr_arena *arena, size_t size)
+{
+	void *memory = take(arena, size);
+
+	memset(memory, 0, size);
+	return memory;
+}
+
 char *mr_arena_strndup(struct mr_arena *arena, const char *text, size_t length)
 {
-	char *copy = mr_arena_alloc(arena, length + 1);
+	char *copy = take(arena, length + 1);
 
 	memcpy(copy, text, length);
+	copy[length] = '\0';
 	return copy;
 }
 
@@ -118,18 +136,29 @@ char *mr_arena_strdup(struct mr_arena *arena, const char *text)
 	return mr_arena_strndup(arena, text, strlen(text));
 }
 
+/* Into what is left of the newest block, if it fits: formatting twice, only to
+ * measure, costs more than all else about a text. */
 char *mr_arena_vprintf(struct mr_arena *arena, const char *format, va_list ap)
 {
+	struct block *block = arena->newest;
+	size_t room = block->size - block->used;
+	char *text = block->memory + block->used;
 	va_list again;
-	char *text;
 	int length;
 
 	va_copy(again, ap);
-	length = vsnprintf(NULL, 0, format, again);
+	length = vsnprintf(text, room, format, again);
 	va_end(again);
+	if (length >= 0 && (size_t)length < room) {
+		size_t size = aligned((size_t)length + 1);
+
+		block->used += size < room ? size : room;
+		return text;
+	}
 	if (length < 0)
 		length = 0;
-	text = mr_arena_alloc(arena, (size_t)length + 1);
+	text = take(arena, (size_t)length + 1);
+	*text = '\0';
 	vsnprintf(text, (size_t)length + 1, format, ap);
 	return text;
 }

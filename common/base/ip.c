@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/base/ip.h"
 #include "common/base/arena.h"
+#include "common/base/units.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -65,6 +66,32 @@ int mr_ip_parse(const char *text, struct mr_ip *ip, struct mr_error *error)
 			text);
 	}
 	unmap(ip);
+	return 0;
+}
+
+int mr_ip_port_parse(const char *text, uint16_t initial, struct mr_ip *ip,
+	uint16_t *port, struct mr_error *error)
+{
+	const char *bracket = strrchr(text, ']'), *colon = strrchr(text, ':');
+	size_t length = strlen(text);
+	int64_t number = initial;
+	int parsed = 0;
+
+	/* More than one colon and no bracket in front: a bare IPv6 address. */
+	if (colon != NULL && (bracket != NULL ? colon == bracket + 1
+					      : strchr(text, ':') == colon)) {
+		length = (size_t)(colon - text);
+		parsed = mr_number_parse(colon + 1, 1, 65535, &number, error);
+	}
+	if (parsed < 0 || parse_as_written(text, length, ip) < 0) {
+		memset(ip, 0, sizeof(*ip));
+		return mr_error_set(error,
+			"\"%.80s\" is not ADDRESS, ADDRESS:PORT or "
+			"[ADDRESS]:PORT",
+			text);
+	}
+	unmap(ip);
+	*port = (uint16_t)number;
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "common/base/error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 struct mr_arena;
@@ -28,6 +29,9 @@ struct mr_network {
 /* RFC 5952 out; RFC 4291 and dotted quad in; an optional `[...]` around it and
  * an optional `IPv6:` tag are accepted. */
 int mr_ip_parse(const char *text, struct mr_ip *ip, struct mr_error *error);
+/* ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT. */
+int mr_ip_port_parse(const char *text, uint16_t initial, struct mr_ip *ip,
+	uint16_t *port, struct mr_error *error);
 char *mr_ip_format(struct mr_arena *arena, const struct mr_ip *ip);
 /* From a peer's address; family 0 for anything but IPv4 and IPv6. */
 struct mr_ip mr_ip_from_sockaddr(const struct sockaddr *address);

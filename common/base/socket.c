@@ -47,7 +47,7 @@ static int lock(const char *path, struct mr_error *error)
 
 /* Is nobody there?  A full queue (EAGAIN) is somebody. */
 static int remove_stale(const char *path, const struct sockaddr_un *address,
-	struct mr_error *error)
+	int type, struct mr_error *error)
 {
 	struct stat info;
 	int fd, problem = 0;
@@ -60,7 +60,7 @@ static int remove_stale(const char *path, const struct sockaddr_un *address,
 	if (!S_ISSOCK(info.st_mode))
 		return mr_error_set(
 			error, "%s is there and is not a socket", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return mr_error_set(error, "socket: %s", strerror(errno));
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
@@ -80,17 +80,17 @@ static int remove_stale(const char *path, const struct sockaddr_un *address,
 }
 
 static int bind_and_listen(const char *path, const struct sockaddr_un *address,
-	struct mr_error *error)
+	int type, mode_t masked, struct mr_error *error)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	mode_t mask = umask(0117);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	mode_t mask = umask(masked);
 	int bound = fd < 0 ? -1
 	                   : bind(fd, (const struct sockaddr *)address,
 				     sizeof(*address));
 	int problem = errno;
 
 	umask(mask);
-	if (bound == 0 && listen(fd, SOMAXCONN) == 0)
+	if (bound == 0 && (type == SOCK_DGRAM || listen(fd, SOMAXCONN) == 0))
 		return fd;
 	if (bound == 0)
 		problem = errno;
@@ -100,8 +100,8 @@ static int bind_and_listen(const char *path, const struct sockaddr_un *address,
 		error, "cannot listen on %s: %s", path, strerror(problem));
 }
 
-int mr_socket_listen(
-	const char *path, struct mr_socket *sock, struct mr_error *error)
+static int make(const char *path, int type, mode_t masked,
+	struct mr_socket *sock, struct mr_error *error)
 {
 	struct sockaddr_un address;
 	struct stat info = { 0 };
@@ -113,8 +113,8 @@ int mr_socket_listen(
 	lock_fd = lock(path, error);
 	if (lock_fd < 0)
 		return -1;
-	if (remove_stale(path, &address, error) == 0)
-		sock->fd = bind_and_listen(path, &address, error);
+	if (remove_stale(path, &address, type, error) == 0)
+		sock->fd = bind_and_listen(path, &address, type, masked, error);
 	if (sock->fd >= 0 && lstat(path, &info) == 0) {
 		sock->path = mr_calloc(1, strlen(path) + 1);
 		memcpy(sock->path, path, strlen(path));
@@ -123,6 +123,18 @@ int mr_socket_listen(
 	}
 	close(lock_fd);
 	return sock->fd < 0 ? -1 : 0;
+}
+
+int mr_socket_listen(
+	const char *path, struct mr_socket *sock, struct mr_error *error)
+{
+	return make(path, SOCK_STREAM, 0117, sock, error);
+}
+
+int mr_socket_receive(
+	const char *path, struct mr_socket *sock, struct mr_error *error)
+{
+	return make(path, SOCK_DGRAM, 0111, sock, error);
 }
 
 void mr_socket_remove(struct mr_socket *sock)

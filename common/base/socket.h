@@ -26,6 +26,9 @@ struct mr_socket {
  * thread. */
 int mr_socket_listen(
 	const char *path, struct mr_socket *socket, struct mr_error *error);
+/* The same for datagrams, mode 0666: whoever reads them asks who sent them. */
+int mr_socket_receive(
+	const char *path, struct mr_socket *socket, struct mr_error *error);
 /* Removes the path if it is still this socket's; the descriptor stays. */
 void mr_socket_remove(struct mr_socket *socket);
 

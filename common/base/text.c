@@ -3,7 +3,10 @@
 #include "common/base/text.h"
 #include "common/base/arena.h"
 
+#include <locale.h>
 #include <string.h>
+#include <wchar.h>
+#include <wctype.h>
 #include <strings.h>
 
 /* Names in our language are short; longer ones are not worth a suggestion. */
@@ -14,10 +17,54 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+static bool is_ascii(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text >= 0x80)
+			return false;
+	return true;
+}
+
+/* In the thread's locale. */
+static void lower_letters(const char *text, char *out)
+{
+	size_t left = strlen(text), length;
+	mbstate_t in = { 0 }, made = { 0 };
+	wchar_t letter;
+
+	while (left > 0) {
+		length = mbrtowc(&letter, text, left, &in);
+		if (length > left) { /* no UTF-8 */
+			in = (mbstate_t){ 0 };
+			length = 1;
+			*out++ = lower(*text);
+		} else {
+			out += wcrtomb(
+				out, (wchar_t)towlower((wint_t)letter), &made);
+		}
+		text += length;
+		left -= length;
+	}
+	*out = '\0';
+}
+
 char *mr_text_lower(struct mr_arena *arena, const char *text)
 {
-	char *copy = mr_arena_strdup(arena, text);
+	locale_t utf8 = (locale_t)0, before;
+	char *copy;
 
+	if (!is_ascii(text))
+		utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (utf8 != (locale_t)0) {
+		/* A letter of two octets may become one of three. */
+		copy = mr_arena_alloc(arena, 2 * strlen(text) + 1);
+		before = uselocale(utf8);
+		lower_letters(text, copy);
+		uselocale(before);
+		freelocale(utf8);
+		return copy;
+	}
+	copy = mr_arena_strdup(arena, text);
 	for (char *p = copy; *p != '\0'; p++)
 		*p = lower(*p);
 	return copy;
@@ -151,7 +198,12 @@ bool mr_text_is_name(const char *text, size_t length)
 	return true;
 }
 
-bool mr_text_glob(const char *pattern, const char *text)
+static bool is_same_octet(char a, char b, bool exact)
+{
+	return exact ? a == b : lower(a) == lower(b);
+}
+
+static bool match_glob(const char *pattern, const char *text, bool exact)
 {
 	const char *star = NULL, *resume = NULL;
 
@@ -159,7 +211,7 @@ bool mr_text_glob(const char *pattern, const char *text)
 		if (*pattern == '*') {
 			star = pattern++;
 			resume = text;
-		} else if (lower(*pattern) == lower(*text)) {
+		} else if (is_same_octet(*pattern, *text, exact)) {
 			pattern++;
 			text++;
 		} else if (star != NULL) {
@@ -172,4 +224,14 @@ bool mr_text_glob(const char *pattern, const char *text)
 	while (*pattern == '*')
 		pattern++;
 	return *pattern == '\0';
+}
+
+bool mr_text_glob(const char *pattern, const char *text)
+{
+	return match_glob(pattern, text, false);
+}
+
+bool mr_text_glob_exact(const char *pattern, const char *text)
+{
+	return match_glob(pattern, text, true);
 }

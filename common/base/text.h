@@ -13,8 +13,9 @@
 
 struct mr_arena;
 
-/* A copy in lower case (ASCII only, RFC 5321 section 2.4 leaves the rest to
- * the host that owns the local part). */
+/* A copy in lower case, letter by letter (UTF-8; other octets stay), as Postfix
+ * has the keys of its tables.  It folds some letters into several, sharp s into
+ * ss, which this does not. */
 char *mr_text_lower(struct mr_arena *arena, const char *text);
 
 /* A copy of at most `longest` octets in which everything but printable ASCII
@@ -37,5 +38,7 @@ bool mr_text_is_name(const char *text, size_t length);
 /* Does the glob `pattern` (only `*`, any run) match `text`, case ignored?
  * At worst both lengths multiplied in time, never more. */
 bool mr_text_glob(const char *pattern, const char *text);
+/* The same with case, for the names of folders. */
+bool mr_text_glob_exact(const char *pattern, const char *text);
 
 #endif

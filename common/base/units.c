@@ -260,34 +260,64 @@ int mr_percent_parse(const char *text, int64_t *percent, struct mr_error *error)
 	return 0;
 }
 
-int mr_rate_parse(
-	const char *text, struct mr_rate *rate, struct mr_error *error)
+/* "/ 10m", from the slash on. */
+static int read_window(const char *p, const char *text, const char *good,
+	struct mr_rate *rate, struct mr_error *error)
 {
-	const char *p = text;
-	int64_t count;
-
-	if (!read_digits(&p, &count))
-		return mr_error_set(
-			error, SHOWN " is not a rate, such as 5 / 10m", text);
 	p += strspn(p, " \t");
 	if (*p != '/')
 		return mr_error_set(
-			error, SHOWN " is not a rate, such as 5 / 10m", text);
+			error, SHOWN " is not a rate, such as %s", text, good);
 	p++;
 	p += strspn(p, " \t");
 	if (mr_duration_parse(p, &rate->seconds, error) < 0)
 		return -1;
 	if (rate->seconds == 0)
 		return mr_error_set(error,
-			SHOWN " counts in no time at all; a good rate is 5 / "
-			      "10m",
-			text);
-	rate->count = (uint64_t)count;
+			SHOWN " counts in no time at all; a good rate is %s",
+			text, good);
 	return 0;
+}
+
+int mr_rate_parse(
+	const char *text, struct mr_rate *rate, struct mr_error *error)
+{
+	static const char good[] = "5 / 10m";
+	const char *p = text;
+	int64_t count;
+
+	if (!read_digits(&p, &count))
+		return mr_error_set(
+			error, SHOWN " is not a rate, such as %s", text, good);
+	rate->count = (uint64_t)count;
+	return read_window(p, text, good, rate, error);
 }
 
 char *mr_rate_format(struct mr_arena *arena, struct mr_rate rate)
 {
 	return mr_arena_printf(arena, "%" PRIu64 " / %s", rate.count,
+		mr_duration_format(arena, rate.seconds));
+}
+
+int mr_volume_parse(
+	const char *text, struct mr_rate *rate, struct mr_error *error)
+{
+	static const char good[] = "500M / 1h";
+	size_t length = strcspn(text, " \t/");
+	char size[32] = "";
+
+	if (length >= sizeof(size))
+		return mr_error_set(
+			error, SHOWN " is not a rate, such as %s", text, good);
+	memcpy(size, text, length);
+	if (mr_size_parse(size, &rate->count, error) < 0)
+		return -1;
+	return read_window(text + length, text, good, rate, error);
+}
+
+char *mr_volume_format(struct mr_arena *arena, struct mr_rate rate)
+{
+	return mr_arena_printf(arena, "%s / %s",
+		mr_size_format(arena, rate.count),
 		mr_duration_format(arena, rate.seconds));
 }

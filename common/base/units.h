@@ -54,5 +54,9 @@ struct mr_rate {
 int mr_rate_parse(
 	const char *text, struct mr_rate *rate, struct mr_error *error);
 char *mr_rate_format(struct mr_arena *arena, struct mr_rate rate);
+/* The same of octets: `500M / 1h`. */
+int mr_volume_parse(
+	const char *text, struct mr_rate *rate, struct mr_error *error);
+char *mr_volume_format(struct mr_arena *arena, struct mr_rate rate);
 
 #endif

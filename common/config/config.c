@@ -22,10 +22,19 @@ static const char *name_section(
 	return mr_arena_printf(arena, "%s %s", section->name, section->kind);
 }
 
+/* Of a copy, what stays out of it has no value. */
+static bool is_left_out(
+	const struct mr_config *config, const struct mr_option *option)
+{
+	return config->schema->copy && option->unpublished;
+}
+
 /* A default that does not parse is a mistake in a table of ours. */
-static void fill_defaults(struct mr_arena *arena, struct mr_section_info *info)
+static void fill_defaults(
+	const struct mr_config *config, struct mr_section_info *info)
 {
 	const struct mr_section *section = info->section;
+	struct mr_arena *arena = config->arena;
 
 	info->initial = mr_arena_alloc(arena, section->size);
 	for (unsigned i = 0; i < info->options; i++) {
@@ -35,7 +44,7 @@ static void fill_defaults(struct mr_arena *arena, struct mr_section_info *info)
 		int result = 0;
 
 		mr_value_unset(option, value);
-		if (option->initial != NULL)
+		if (option->initial != NULL && !is_left_out(config, option))
 			result = mr_value_parse(arena, option, option->initial,
 				false, value, &flaw);
 		assert(result == 0);
@@ -60,7 +69,7 @@ static void learn_schema(struct mr_config *config)
 		while (sections[i]->options[info->options].name != NULL)
 			info->options++;
 		info->top_last = &info->top;
-		fill_defaults(config->arena, info);
+		fill_defaults(config, info);
 	}
 }
 
@@ -91,6 +100,16 @@ static const struct mr_place *fill_places(const struct mr_settings *settings,
 	return places;
 }
 
+static bool is_whole(
+	const struct mr_config *config, const struct mr_section *section)
+{
+	const struct mr_option *o = section->options;
+
+	while (o->name != NULL && !is_left_out(config, o))
+		o++;
+	return o->name == NULL;
+}
+
 /* The effective values of every instance that is written somewhere, as seen
  * from there.  One with a mistake, or over one at the top, is left out. */
 static void validate_scope(struct mr_config *config,
@@ -105,7 +124,8 @@ static void validate_scope(struct mr_config *config,
 		const struct mr_settings *settings;
 		const struct mr_binding *below;
 
-		if (section->validate == NULL || b->broken)
+		if (section->validate == NULL || b->broken ||
+			!is_whole(config, section))
 			continue;
 		below = mr_store_find(
 			config, &config->top->scope, b->info, b->title);

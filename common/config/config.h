@@ -75,6 +75,9 @@ const struct mr_settings *mr_config_get(const struct mr_config *config,
 /* Where the option at `offset` of the struct was set, and by which rung. */
 struct mr_place mr_settings_place(
 	const struct mr_settings *settings, size_t offset);
+/* Of all its options, in the table's order, the first that is set anywhere;
+ * file NULL: none is. */
+struct mr_place mr_settings_first_place(const struct mr_settings *settings);
 enum mr_rung mr_settings_rung(
 	const struct mr_settings *settings, size_t offset);
 

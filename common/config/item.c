@@ -135,6 +135,11 @@ static int parse_rate(const struct item *item, void *value)
 	return mr_rate_parse(item->text, value, &item->flaw->error);
 }
 
+static int parse_volume(const struct item *item, void *value)
+{
+	return mr_volume_parse(item->text, value, &item->flaw->error);
+}
+
 /* Only the shape: which types there are is a matter of common/map. */
 static int parse_map(const struct item *item, void *value)
 {
@@ -221,6 +226,13 @@ static char *format_rate(struct mr_arena *arena, const struct mr_option *option,
 	return mr_rate_format(arena, *(const struct mr_rate *)value);
 }
 
+static char *format_volume(struct mr_arena *arena,
+	const struct mr_option *option, const void *value)
+{
+	(void)option;
+	return mr_volume_format(arena, *(const struct mr_rate *)value);
+}
+
 static char *format_secret(struct mr_arena *arena,
 	const struct mr_option *option, const void *value)
 {
@@ -250,6 +262,8 @@ static const struct {
 	[MR_TYPE_PORT] = { sizeof(int64_t), parse_port, format_number },
 	[MR_TYPE_TLS] = { sizeof(int), parse_tls, format_word },
 	[MR_TYPE_RATE] = { sizeof(struct mr_rate), parse_rate, format_rate },
+	[MR_TYPE_VOLUME] = { sizeof(struct mr_rate), parse_volume,
+		format_volume },
 	[MR_TYPE_MAP] = { sizeof(char *), parse_map, format_string },
 	[MR_TYPE_SECRET] = { sizeof(char *), parse_secret, format_secret },
 };

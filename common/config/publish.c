@@ -1,6 +1,7 @@
 /* publish - the copy of the mailbox parts that Dovecot's processes read.
  * Deterministic: the same file gives the same octets. */
 /* SPDX-License-Identifier: ISC */
+#include "common/config/published.h"
 #include "common/config/store.h"
 #include "common/config/scan.h"
 #include "common/config/value.h"
@@ -149,6 +150,7 @@ int mr_config_publish(
 		s != NULL; s = s->next)
 		print_scope(&p, s);
 	print_sorted(&p);
+	fputs(MR_PUBLISHED_END, out);
 	if (fflush(out) != 0 || ferror(out))
 		return mr_error_set(error,
 			"cannot write the published copy: %s", strerror(errno));

@@ -93,6 +93,16 @@ struct mr_place mr_settings_place(
 	return settings->places[find_option(settings->section, offset)];
 }
 
+struct mr_place mr_settings_first_place(const struct mr_settings *settings)
+{
+	const struct mr_option *o = settings->section->options;
+
+	for (size_t i = 0; o[i].name != NULL; i++)
+		if (settings->places[i].file != NULL)
+			return settings->places[i];
+	return (struct mr_place){ 0 };
+}
+
 enum mr_rung mr_settings_rung(const struct mr_settings *settings, size_t offset)
 {
 	return settings->from[find_option(settings->section, offset)];

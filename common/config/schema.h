@@ -38,6 +38,7 @@ enum mr_type {            /* what the struct's member is; in lists, the items */
 	MR_TYPE_PORT,     /* int64_t, 1 to 65535 */
 	MR_TYPE_TLS,      /* int, enum mr_tls */
 	MR_TYPE_RATE,     /* struct mr_rate */
+	MR_TYPE_VOLUME,   /* struct mr_rate, of octets */
 	MR_TYPE_MAP,      /* const char *, TYPE:NAME, see common/map/map.h */
 	MR_TYPE_SECRET,   /* const char *, read from the @FILE that is named;
 	                     "" where this process may not read that file and
@@ -120,6 +121,10 @@ struct mr_schema {
 	 * mistakes, so that all are told in one run.  NULL: nothing. */
 	void (*verify)(
 		const struct mr_config *config, struct mr_problems *problems);
+	/* For the copy that Dovecot reads, of a policy that was checked: what
+	 * stays out of it has no default, and no section that has such options
+	 * is validated again. */
+	bool copy;
 };
 
 #endif

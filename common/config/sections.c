@@ -16,6 +16,7 @@ static const char *const mode_words[] = { "enforce", "observe", NULL };
 static const char *const failure_words[] = { "tempfail", "accept", NULL };
 static const char *const auth_words[] = { "optional", "required", "refuse",
 	NULL };
+static const char *const judge_words[] = { "milter", "policyd", NULL };
 static const char *const full_words[] = { "defer", "reject", NULL };
 
 static const struct mr_option global_options[] = {
@@ -38,9 +39,10 @@ static const struct mr_option global_options[] = {
 		.initial = "postmaster@* abuse@*",
 		.help = "Recipients that sender checks do not apply to, so "
 			"that a wrongly refused sender can reach a person." },
-	{ "tag_header", MR_TYPE_STRING, .unpublished = true,
-		.offset = AT(mr_global, tag_header), .initial = "X-Mailreeve",
-		.help = "The header that the action tag adds to a mail." },
+	{ "tag_header", MR_TYPE_STRING, .offset = AT(mr_global, tag_header),
+		.initial = "X-Mailreeve",
+		.help = "The header that the action tag and scanners add to a "
+			"mail." },
 	{ "on_failure", MR_TYPE_ENUM, .unpublished = true,
 		.offset = AT(mr_global, on_failure), .initial = "tempfail",
 		.words = failure_words,
@@ -50,6 +52,11 @@ static const struct mr_option global_options[] = {
 		.offset = AT(mr_global, wait), .initial = "8s",
 		.help = "The longest that one mail waits for look-ups, all "
 			"together; what is unknown then is unsure." },
+	{ "judge", MR_TYPE_ENUM, .unpublished = true,
+		.offset = AT(mr_global, judge), .initial = "milter",
+		.words = judge_words,
+		.help = "Which program judges the mail of listeners that do "
+			"not say; the other lets it pass." },
 	{ NULL },
 };
 
@@ -146,6 +153,12 @@ static const struct mr_option message_options[] = {
 		.initial = "unlimited",
 		.help = "The largest mail, in octets as sent (RFC 5322, with "
 			"CRLF); attached files may have about 1/1.37 of it." },
+	{ "verify", MR_TYPE_ENUM, .unpublished = true,
+		.offset = AT(mr_message, verify), .initial = "milter",
+		.words = judge_words,
+		.help = "Who compares size with the true size of what the "
+			"milter judges; with policyd the milter asks for no "
+			"body." },
 	{ NULL },
 };
 
@@ -201,6 +214,10 @@ static const struct mr_option listener_options[] = {
 		.initial = "yes",
 		.help = "With no, setup prints the lines that close this IMAP "
 			"or POP3 port." },
+	{ "judge", MR_TYPE_ENUM, .offset = AT(mr_listener, judge),
+		.words = judge_words,
+		.help = "Which program judges the mail of this port, as in "
+			"the global judge." },
 	{ NULL },
 };
 
@@ -357,76 +374,6 @@ const struct mr_section mr_section_exception = {
 	.help = "Checks that are not asked where all of its conditions hold.",
 };
 
-static const struct mr_option milter_options[] = {
-	{ "socket", MR_TYPE_STRING, .offset = AT(mr_milter, socket),
-		.initial = "unix:/var/spool/postfix/mailreeve/milter.sock",
-		.help = "Where Postfix finds the milter: unix:PATH, "
-			"inet:PORT@ADDRESS, inet6:PORT@ADDRESS, or fd:NUMBER "
-			"for a passed socket." },
-	{ "control", MR_TYPE_STRING, .offset = AT(mr_milter, control),
-		.initial = "/run/mailreeve/milter.control",
-		.help = "The socket that mailreeve status and reload talk "
-			"to." },
-	{ "user", MR_TYPE_STRING, .offset = AT(mr_milter, user),
-		.initial = "mailreeve",
-		.help = "The system user that the milter becomes if root "
-			"starts it." },
-	{ NULL },
-};
-
-/* unix:PATH, inet:PORT@ADDRESS, inet6:PORT@ADDRESS, fd:NUMBER. */
-static bool is_socket(const char *text)
-{
-	const char *rest = strchr(text, ':');
-	struct mr_error ignored;
-	char digits[8] = "";
-	size_t n;
-	int64_t number;
-
-	if (rest == NULL)
-		return false;
-	rest++;
-	if (strncmp(text, "unix:", 5) == 0)
-		return rest[0] == '/';
-	n = strcspn(rest, "@");
-	if (n >= sizeof(digits))
-		return false;
-	memcpy(digits, rest, n);
-	if (strncmp(text, "fd:", 3) == 0)
-		return rest[n] == '\0' &&
-		       mr_number_parse(digits, 3, 1023, &number, &ignored) == 0;
-	return (strncmp(text, "inet:", 5) == 0 ||
-		       strncmp(text, "inet6:", 6) == 0) &&
-	       mr_number_parse(digits, 1, 65535, &number, &ignored) == 0;
-}
-
-static void validate_milter(const void *values, const struct mr_place *places,
-	struct mr_problems *problems)
-{
-	const struct mr_milter *milter = values;
-
-	if (!is_socket(milter->socket))
-		mr_problem_add(problems, MR_MISTAKE,
-			place_of(milter_options, places, AT(mr_milter, socket)),
-			"a socket is unix:/PATH, inet:PORT@ADDRESS, "
-			"inet6:PORT@ADDRESS or fd:NUMBER");
-	if (milter->control[0] != '/')
-		mr_problem_add(problems, MR_MISTAKE,
-			place_of(
-				milter_options, places, AT(mr_milter, control)),
-			"control is a path that begins with /");
-}
-
-const struct mr_section mr_section_milter = {
-	.name = "milter",
-	.rung = MR_UNSET,
-	.where = MR_IN(MR_GLOBAL),
-	.options = milter_options,
-	.size = sizeof(struct mr_milter),
-	.validate = validate_milter,
-	.help = "The milter program.",
-};
-
 static const struct mr_option mailbox_options[] = {
 	{ "quota", MR_TYPE_SIZE, .offset = AT(mr_mailbox, quota),
 		.initial = "1G",
@@ -441,10 +388,27 @@ static const struct mr_option mailbox_options[] = {
 			"keeps trying) or reject (552 5.2.2)." },
 	{ "trash", MR_TYPE_SIZE, .offset = AT(mr_mailbox, trash),
 		.initial = "25M",
-		.help = "What a move to the Trash may exceed the quota by, so "
-			"that deleting works in a full mailbox." },
+		.help = "What a copy to the Trash may exceed the quota by, so "
+			"that deleting works in a full mailbox; where only "
+			"message { size } is set, that size." },
+	{ "warn_command", MR_TYPE_STRING,
+		.offset = AT(mr_mailbox, warn_command),
+		.help = "A program that is run at a level instead of sending a "
+			"mail; only root may own and write it." },
+	{ "warn_mail", MR_TYPE_STRING, .offset = AT(mr_mailbox, warn_mail),
+		.help = "The file with the mail that the owner gets at a level; "
+			"without it, a short text." },
 	{ NULL },
 };
+
+static void require_path(const char *path, const struct mr_place *places,
+	size_t offset, struct mr_problems *problems)
+{
+	if (path != NULL && path[0] != '/')
+		mr_problem_add(problems, MR_MISTAKE,
+			place_of(mailbox_options, places, offset),
+			"\"%.100s\" is not a path that begins with /", path);
+}
 
 static void validate_mailbox(const void *values, const struct mr_place *places,
 	struct mr_problems *problems)
@@ -460,6 +424,10 @@ static void validate_mailbox(const void *values, const struct mr_place *places,
 				(int)warn[i], (int)warn[i - 1]);
 			break;
 		}
+	require_path(mailbox->warn_command, places,
+		AT(mr_mailbox, warn_command), problems);
+	require_path(mailbox->warn_mail, places, AT(mr_mailbox, warn_mail),
+		problems);
 }
 
 const struct mr_section mr_section_mailbox = {
@@ -515,6 +483,11 @@ static const struct mr_option keep_options[] = {
 		.initial = "3d",
 		.help = "Nothing younger is purged, whatever a purge section "
 			"says." },
+	{ "share", MR_TYPE_PERCENT, .offset = AT(mr_keep, share),
+		.initial = "50%",
+		.help = "The most of a user's mail that one purge removes; if "
+			"more is due nothing goes until somebody at a "
+			"terminal agrees." },
 	{ NULL },
 };
 

@@ -115,7 +115,10 @@ static int parse_list(struct mr_arena *arena, const struct mr_option *option,
 int mr_value_parse(struct mr_arena *arena, const struct mr_option *option,
 	const char *text, bool quoted, void *value, struct mr_flaw *flaw)
 {
-	memset(flaw, 0, sizeof(*flaw));
+	/* not its text: a policy has thousands of values */
+	flaw->error.text[0] = '\0';
+	flaw->nearest = NULL;
+	flaw->offset = flaw->length = 0;
 	if (option->list)
 		return parse_list(arena, option, text, quoted, value, flaw);
 	flaw->length = strlen(text) + (quoted ? 2 : 0);

@@ -111,3 +111,19 @@ const char *mr_alias_value_detail(
 		strcpy(out, at);
 	return text;
 }
+
+const char *mr_alias_value_rewrite(struct mr_arena *arena, const char *address)
+{
+	const char *bang = strchr(address, '!');
+	const char *percent = strrchr(address, '%');
+
+	if (address[0] == '"' || strchr(address, '@') != NULL)
+		return address;
+	if (bang != NULL && bang > address && bang[1] != '\0')
+		return mr_arena_printf(arena, "%s@%.*s", bang + 1,
+			(int)(bang - address), address);
+	if (percent != NULL && percent > address && percent[1] != '\0')
+		return mr_arena_printf(arena, "%.*s@%s",
+			(int)(percent - address), address, percent + 1);
+	return address;
+}

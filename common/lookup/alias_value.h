@@ -17,4 +17,8 @@ size_t mr_alias_value_split(struct mr_arena *arena, const char *value,
 const char *mr_alias_value_detail(
 	struct mr_arena *arena, const char *address, const char *detail);
 
+/* An address that has no domain, as Postfix rewrites it (swap_bangpath, then
+ * allow_percent_hack, which are on by default): site!user and user%site. */
+const char *mr_alias_value_rewrite(struct mr_arena *arena, const char *address);
+
 #endif

@@ -1,20 +1,21 @@
-/* dns - see dns.h.  What questions mean; dns_live.c and dns_zone.c answer them.
- */
+/* dns - see dns.h.  What questions mean; dns_engine.c and dns_zone.c answer
+ * them. */
 /* SPDX-License-Identifier: ISC */
 #include "common/lookup/dns.h"
 #include "common/base/arena.h"
+#include "common/base/clock.h"
 #include "common/base/text.h"
+#include "common/config/sections.h"
 #include "common/lookup/dns_source.h"
+#include "common/lookup/idn.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* More CNAMEs than this lead nowhere. */
-enum { LONGEST_CHAIN = 10 };
-
 struct mr_dns {
 	const struct mr_dns_source *source;
 	void *state;
+	unsigned references;
 };
 
 static struct mr_dns *new_dns(const struct mr_dns_source *source, void *state)
@@ -23,18 +24,29 @@ static struct mr_dns *new_dns(const struct mr_dns_source *source, void *state)
 
 	dns->source = source;
 	dns->state = state;
+	dns->references = 1;
 	return dns;
+}
+
+int mr_dns_open(const struct mr_dns_settings *settings, struct mr_dns **dns_r,
+	struct mr_error *error)
+{
+	void *state;
+
+	if (mr_dns_engine_open(settings, mr_clock_ms, &state, error) < 0)
+		return -1;
+	*dns_r = new_dns(&mr_dns_engine, state);
+	return 0;
 }
 
 int mr_dns_open_server(
 	const char *server, struct mr_dns **dns_r, struct mr_error *error)
 {
-	void *state;
+	const struct mr_dns_settings settings = {
+		.servers = { 1, &server }, .timeout = 5, .cache = 1024 * 1024
+	};
 
-	if (mr_dns_live_open(server, &state, error) < 0)
-		return -1;
-	*dns_r = new_dns(&mr_dns_live, state);
-	return 0;
+	return mr_dns_open(&settings, dns_r, error);
 }
 
 int mr_dns_open_zone(
@@ -48,79 +60,118 @@ int mr_dns_open_zone(
 	return 0;
 }
 
+struct mr_dns *mr_dns_hold(struct mr_dns *dns)
+{
+	__atomic_add_fetch(&dns->references, 1, __ATOMIC_RELAXED);
+	return dns;
+}
+
 void mr_dns_free(struct mr_dns **dns)
 {
-	if (*dns == NULL)
-		return;
-	(*dns)->source->close((*dns)->state);
-	free(*dns);
+	struct mr_dns *d = *dns;
+
 	*dns = NULL;
+	if (d == NULL ||
+		__atomic_sub_fetch(&d->references, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	d->source->close(d->state);
+	free(d);
 }
 
-static const char *alias_of(
-	const struct mr_dns_answer *answer, const char *name)
+bool mr_dns_alike(const struct mr_dns *dns, const struct mr_dns *other)
 {
-	for (size_t i = 0; i < answer->n; i++)
-		if (answer->records[i].type == MR_DNS_CNAME &&
-			strcmp(answer->records[i].owner, name) == 0)
-			return answer->records[i].target;
-	return NULL;
+	return dns->source == other->source && dns->source->alike != NULL &&
+	       dns->source->alike(dns->state, other->state);
 }
 
-/* The name that the answer's records have, at the end of its CNAMEs. */
-static const char *end_of_chain(
-	const struct mr_dns_answer *answer, const char *name)
+void mr_dns_status(struct mr_dns *dns, struct mr_arena *arena,
+	struct mr_dns_status *status)
 {
-	for (unsigned i = 0; i < LONGEST_CHAIN; i++) {
-		const char *next = alias_of(answer, name);
-
-		if (next == NULL)
-			return name;
-		name = next;
-	}
-	return name;
+	memset(status, 0, sizeof(*status));
+	if (dns->source->status != NULL)
+		dns->source->status(dns->state, arena, status);
 }
 
-/* MR_FOUND: *owner_r is the name whose records of `type` answer the question;
- * there may be none. */
-static enum mr_lookup ask(struct mr_dns *dns, const char *name,
-	enum mr_dns_type type, int64_t deadline_ms, struct mr_arena *arena,
-	struct mr_dns_answer *answer, const char **owner_r,
-	struct mr_error *error)
+/* As the sources want it; NULL if it cannot be asked. */
+static const char *asked_name(struct mr_arena *arena, const char *name)
 {
-	char *lower = mr_text_lower(arena, name);
-	size_t length = strlen(lower);
-	enum mr_lookup found;
+	const char *ascii = mr_idn_ascii(arena, name);
+	char *lower;
+	size_t length;
 
+	if (ascii == NULL)
+		return NULL;
+	lower = mr_text_lower(arena, ascii);
+	length = strlen(lower);
 	if (length > 0 && lower[length - 1] == '.')
 		lower[length - 1] = '\0';
-	if (!mr_dns_wire_can_ask(lower))
-		return MR_NOTFOUND;
-	found = dns->source->ask(
-		dns->state, arena, lower, type, deadline_ms, answer, error);
-	if (found == MR_FOUND)
-		*owner_r = end_of_chain(answer, lower);
-	return found;
+	return mr_dns_wire_can_ask(lower) ? lower : NULL;
 }
 
-/* RFC 1035 section 3.5, RFC 3596 section 2.5 */
-static const char *reverse_name(struct mr_arena *arena, const struct mr_ip *ip)
+enum mr_lookup mr_dns_ask(struct mr_dns *dns, const char *name,
+	enum mr_dns_type type, int64_t deadline_ms, struct mr_arena *arena,
+	struct mr_dns_answer *answer, struct mr_error *error)
+{
+	const char *asked = asked_name(arena, name);
+
+	memset(answer, 0, sizeof(*answer));
+	if (asked == NULL)
+		return MR_NOTFOUND;
+	return dns->source->ask(
+		dns->state, arena, asked, type, deadline_ms, answer, error);
+}
+
+void mr_dns_prefetch(
+	struct mr_dns *dns, const char *name, enum mr_dns_type type)
+{
+	struct mr_arena *arena;
+	const char *asked;
+
+	if (dns->source->prefetch == NULL)
+		return;
+	arena = mr_arena_new(0);
+	asked = asked_name(arena, name);
+	if (asked != NULL)
+		dns->source->prefetch(dns->state, asked, type);
+	mr_arena_free(&arena);
+}
+
+static char *write_decimal(char *out, unsigned octet)
+{
+	if (octet >= 100)
+		*out++ = (char)('0' + octet / 100);
+	if (octet >= 10)
+		*out++ = (char)('0' + octet / 10 % 10);
+	*out++ = (char)('0' + octet % 10);
+	*out++ = '.';
+	return out;
+}
+
+static char *write_nibbles(char *out, unsigned octet)
 {
 	static const char digits[] = "0123456789abcdef";
-	const unsigned char *o = ip->octets;
+
+	*out++ = digits[octet & 15];
+	*out++ = '.';
+	*out++ = digits[octet >> 4];
+	*out++ = '.';
+	return out;
+}
+
+/* Asked for each block list of each mail, so without printf(3). */
+const char *mr_dns_reverse_name(
+	struct mr_arena *arena, const struct mr_ip *ip, const char *zone)
+{
+	bool ipv4 = ip->family == AF_INET;
 	char *name, *out;
 
-	if (ip->family == AF_INET)
-		return mr_arena_printf(arena, "%u.%u.%u.%u.in-addr.arpa", o[3],
-			o[2], o[1], o[0]);
-	name = out = mr_arena_alloc(arena, 16 * 4 + sizeof("ip6.arpa"));
-	for (size_t i = 16; i-- > 0;) {
-		*out++ = digits[o[i] & 15];
-		*out++ = '.';
-		*out++ = digits[o[i] >> 4];
-		*out++ = '.';
-	}
-	memcpy(out, "ip6.arpa", sizeof("ip6.arpa"));
+	if (zone == NULL)
+		zone = ipv4 ? "in-addr.arpa" : "ip6.arpa";
+	name = out = mr_arena_alloc(arena, 16 * 4 + strlen(zone) + 1);
+	for (size_t i = ipv4 ? 4 : 16; i-- > 0;)
+		out = ipv4 ? write_decimal(out, ip->octets[i])
+		           : write_nibbles(out, ip->octets[i]);
+	memcpy(out, zone, strlen(zone) + 1);
 	return name;
 }
 
@@ -130,26 +181,34 @@ enum mr_lookup mr_dns_names(struct mr_dns *dns, const struct mr_ip *ip,
 {
 	struct mr_dns_answer answer;
 	enum mr_lookup found;
-	const char *owner;
 	const char **names;
 	size_t n = 0;
 
 	if (ip->family != AF_INET && ip->family != AF_INET6)
 		return MR_NOTFOUND;
-	found = ask(dns, reverse_name(arena, ip), MR_DNS_PTR, deadline_ms,
-		arena, &answer, &owner, error);
+	found = mr_dns_ask(dns, mr_dns_reverse_name(arena, ip, NULL),
+		MR_DNS_PTR, deadline_ms, arena, &answer, error);
 	if (found != MR_FOUND)
 		return found;
 	names = MR_NEW_ARRAY(arena, const char *, answer.n + 1);
-	for (size_t i = 0; i < answer.n; i++) {
-		const struct mr_dns_record *record = &answer.records[i];
-
-		if (record->type == MR_DNS_PTR && record->target != NULL &&
-			strcmp(record->owner, owner) == 0)
-			names[n++] = record->target;
-	}
+	for (size_t i = 0; i < answer.n; i++)
+		if (answer.records[i].target != NULL)
+			names[n++] = answer.records[i].target;
 	*names_r = names;
 	return n > 0 ? MR_FOUND : MR_NOTFOUND;
+}
+
+bool mr_dns_answer_has(
+	const struct mr_dns_answer *answer, const struct mr_ip *ip)
+{
+	size_t size = ip->family == AF_INET ? 4 : 16;
+
+	for (size_t i = 0; i < answer->n; i++)
+		if (answer->records[i].ip.family == ip->family &&
+			memcmp(answer->records[i].ip.octets, ip->octets,
+				size) == 0)
+			return true;
+	return false;
 }
 
 enum mr_lookup mr_dns_name_has(struct mr_dns *dns, const char *name,
@@ -157,23 +216,13 @@ enum mr_lookup mr_dns_name_has(struct mr_dns *dns, const char *name,
 	struct mr_error *error)
 {
 	enum mr_dns_type type = ip->family == AF_INET ? MR_DNS_A : MR_DNS_AAAA;
-	size_t size = ip->family == AF_INET ? 4 : 16;
 	struct mr_dns_answer answer;
 	enum mr_lookup found;
-	const char *owner;
 
 	if (ip->family != AF_INET && ip->family != AF_INET6)
 		return MR_NOTFOUND;
-	found = ask(
-		dns, name, type, deadline_ms, arena, &answer, &owner, error);
+	found = mr_dns_ask(dns, name, type, deadline_ms, arena, &answer, error);
 	if (found != MR_FOUND)
 		return found;
-	for (size_t i = 0; i < answer.n; i++) {
-		const struct mr_dns_record *record = &answer.records[i];
-
-		if (record->type == type && strcmp(record->owner, owner) == 0 &&
-			memcmp(record->ip.octets, ip->octets, size) == 0)
-			return MR_FOUND;
-	}
-	return MR_NOTFOUND;
+	return mr_dns_answer_has(&answer, ip) ? MR_FOUND : MR_NOTFOUND;
 }

@@ -20,7 +20,7 @@ struct fault {
 
 struct zone {
 	struct mr_arena *arena;
-	struct mr_dns_answer all;
+	struct mr_dns_section all;
 	struct fault *faults;
 };
 
@@ -152,26 +152,53 @@ static const struct fault *fault_of(const struct zone *zone, const char *name)
 	return fault;
 }
 
-/* Adds the records of one link; *next_r is where a CNAME leads, or NULL. */
-static void add_link(const struct zone *zone, struct mr_arena *arena,
-	const char *name, enum mr_dns_type type, struct mr_dns_record *records,
-	size_t *n, const char **next_r)
+/* The record of `type` that `owner` has, from the one at `i` on. */
+static const struct mr_dns_record *next_record(const struct zone *zone,
+	const char *owner, enum mr_dns_type type, size_t *i)
+{
+	while (owner != NULL && *i < zone->all.n) {
+		const struct mr_dns_record *record = &zone->all.records[(*i)++];
+
+		if (record->type == type && strcmp(record->owner, owner) == 0)
+			return record;
+	}
+	return NULL;
+}
+
+static void add(struct mr_arena *arena, const struct mr_dns_record *record,
+	const char *name, struct mr_dns_answer *answer)
+{
+	struct mr_dns_record *records =
+		MR_NEW_ARRAY(arena, struct mr_dns_record, answer->n + 1);
+
+	if (answer->n > 0)
+		memcpy(records, answer->records, answer->n * sizeof(*records));
+	records[answer->n] = *record;
+	records[answer->n++].owner = name;
+	answer->records = records;
+	if (record->ttl < answer->ttl)
+		answer->ttl = record->ttl;
+}
+
+/* One link of the chain; returns where its CNAME leads, or NULL. */
+static const char *answer_link(const struct zone *zone, struct mr_arena *arena,
+	const char *name, enum mr_dns_type type, struct mr_dns_answer *answer)
 {
 	const char *owner = owner_for(zone, arena, name);
+	const struct mr_dns_record *record, *alias = NULL;
+	size_t i = 0;
 
-	*next_r = NULL;
-	for (size_t i = 0; owner != NULL && i < zone->all.n; i++) {
-		const struct mr_dns_record *record = &zone->all.records[i];
-
-		if (strcmp(record->owner, owner) != 0 ||
-			(record->type != MR_DNS_CNAME && record->type != type))
-			continue;
-		records[*n] = *record;
-		records[*n].owner = name;
-		(*n)++;
-		if (record->type == MR_DNS_CNAME)
-			*next_r = record->target;
+	answer->exists = owner != NULL;
+	if (type != MR_DNS_CNAME)
+		alias = next_record(zone, owner, MR_DNS_CNAME, &i);
+	if (alias != NULL) {
+		if (alias->ttl < answer->ttl)
+			answer->ttl = alias->ttl;
+		return alias->target;
 	}
+	for (i = 0; (record = next_record(zone, owner, type, &i)) != NULL;)
+		add(arena, record, name, answer);
+	return NULL;
 }
 
 static enum mr_lookup zone_ask(void *state, struct mr_arena *arena,
@@ -180,12 +207,9 @@ static enum mr_lookup zone_ask(void *state, struct mr_arena *arena,
 {
 	const struct zone *zone = state;
 	const struct fault *fault;
-	struct mr_dns_record *records = MR_NEW_ARRAY(
-		arena, struct mr_dns_record, (LONGEST_CHAIN + 1) * zone->all.n);
 
 	(void)deadline_ms;
-	answer->records = records;
-	answer->n = 0;
+	answer->ttl = UINT32_MAX;
 	for (unsigned i = 0; name != NULL && i <= LONGEST_CHAIN; i++) {
 		fault = fault_of(zone, name);
 		if (fault != NULL) {
@@ -193,9 +217,10 @@ static enum mr_lookup zone_ask(void *state, struct mr_arena *arena,
 				fault->what);
 			return MR_TEMPFAIL;
 		}
-		add_link(zone, arena, name, type, records, &answer->n, &name);
+		name = answer_link(zone, arena, name, type, answer);
 	}
-	return MR_FOUND;
+	return answer->n > 0 ? MR_FOUND : MR_NOTFOUND;
 }
 
-const struct mr_dns_source mr_dns_zone = { zone_ask, zone_close };
+const struct mr_dns_source mr_dns_zone = { .ask = zone_ask,
+	.close = zone_close };

@@ -23,7 +23,8 @@ struct walk {
 	struct mr_arena *arena;
 	struct mr_error *error;
 	struct list targets, own; /* own: those that expanded into themselves */
-	struct list mailboxes, remotes, dead;
+	struct list mailboxes, remotes, dead, lists, finals;
+	const char *hosted; /* the last domain that is ours */
 	const char *via;
 	bool aliased;
 };
@@ -63,12 +64,14 @@ static const char *const *ended(struct mr_arena *arena, struct list *list)
 }
 
 static enum mr_lookup ask_all(struct walk *walk, struct mr_map *const *maps,
-	size_t n_maps, const char *key, const char **value_r)
+	size_t n_maps, enum match match, const char *key, const char **value_r)
 {
 	for (size_t i = 0; i < n_maps; i++) {
-		enum mr_lookup answer = mr_map_get(maps[i], walk->arena, key,
-			walk->deadline_ms, value_r, walk->error);
+		enum mr_lookup answer = MR_NOTFOUND;
 
+		if (match == FULL || !mr_map_wants_whole(maps[i]))
+			answer = mr_map_get(maps[i], walk->arena, key,
+				walk->deadline_ms, value_r, walk->error);
 		if (answer != MR_NOTFOUND)
 			return answer;
 	}
@@ -90,18 +93,18 @@ static enum mr_lookup find_alias(struct walk *walk,
 	enum mr_lookup answer;
 
 	*match_r = FULL;
-	answer = ask_all(
-		walk, maps->aliases, maps->n_aliases, address->text, value_r);
+	answer = ask_all(walk, maps->aliases, maps->n_aliases, FULL,
+		address->text, value_r);
 	if (answer != MR_NOTFOUND)
 		return answer;
 	*match_r = PLAIN;
 	if (address->detail != NULL)
-		answer = ask_all(walk, maps->aliases, maps->n_aliases,
+		answer = ask_all(walk, maps->aliases, maps->n_aliases, PLAIN,
 			address->plain, value_r);
 	if (answer != MR_NOTFOUND || address->domain[0] == '\0')
 		return answer;
 	*match_r = DOMAIN;
-	return ask_all(walk, maps->aliases, maps->n_aliases,
+	return ask_all(walk, maps->aliases, maps->n_aliases, DOMAIN,
 		at_domain(walk->arena, address), value_r);
 }
 
@@ -157,8 +160,9 @@ static int replace(struct walk *walk, size_t index,
 	for (size_t i = 0; i < n; i++) {
 		struct mr_address target;
 		struct mr_error unused;
-		const char *text =
-			mr_alias_value_detail(walk->arena, targets[i], detail);
+		const char *text = mr_alias_value_detail(walk->arena,
+			mr_alias_value_rewrite(walk->arena, targets[i]),
+			detail);
 
 		if (strlen(text) > ALIAS_LONGEST)
 			return too_much(walk, "grow into overlong addresses");
@@ -187,6 +191,48 @@ static void note_alias(
 	walk->via = match == DOMAIN ? "catch-all" : "alias";
 }
 
+/* Is it ours?  A domain of its own is what makes it so. */
+static enum mr_lookup hosted(
+	struct walk *walk, const struct mr_address *address)
+{
+	enum mr_lookup answer = MR_NOTFOUND;
+	const char *value;
+
+	if (walk->hosted != NULL && strcmp(walk->hosted, address->domain) == 0)
+		return MR_FOUND;
+	if (address->domain[0] != '\0')
+		answer = ask_all(walk, walk->maps->domains,
+			walk->maps->n_domains, FULL, address->domain, &value);
+	if (answer == MR_FOUND)
+		walk->hosted = address->domain;
+	return answer;
+}
+
+static void note_once(struct walk *walk, struct list *list, const char *item)
+{
+	if (!contains(list, item))
+		append(walk->arena, list, item);
+}
+
+bool mr_recipient_is_list(
+	const struct mr_recipient_maps *maps, const char *plain)
+{
+	const char *const *pattern = maps->lists;
+
+	while (pattern != NULL && *pattern != NULL &&
+		!mr_address_pattern_match(*pattern, plain))
+		pattern++;
+	return pattern != NULL && *pattern != NULL;
+}
+
+static enum mr_lookup find_list(
+	struct walk *walk, const struct mr_address *address)
+{
+	return mr_recipient_is_list(walk->maps, address->plain)
+	               ? hosted(walk, address)
+	               : MR_NOTFOUND;
+}
+
 /* Rewrites one target until no alias matches. */
 static int expand_target(struct walk *walk, size_t index)
 {
@@ -203,6 +249,16 @@ static int expand_target(struct walk *walk, size_t index)
 		if (mr_address_parse(walk->arena, text, walk->maps->delimiters,
 			    &address, &unused) < 0)
 			return 0;
+		switch (find_list(walk, &address)) {
+		case MR_TEMPFAIL:
+			return -1;
+		case MR_FOUND:
+			note_once(walk, &walk->lists, address.plain);
+			walk->targets.items[index] = address.plain;
+			return 0;
+		case MR_NOTFOUND:
+			break;
+		}
 		switch (find_alias(walk, &address, &match, &value)) {
 		case MR_TEMPFAIL:
 			return -1;
@@ -256,7 +312,7 @@ static enum mr_lookup find_in_mailboxes(struct walk *walk,
 		enum mr_lookup answer = MR_NOTFOUND;
 
 		if (!mr_map_names_users(map))
-			answer = ask_all(walk, &map, 1, key, &value);
+			answer = ask_all(walk, &map, 1, match, key, &value);
 		else if (match == FULL)
 			answer = find_user(walk, map, address, name_r);
 		else
@@ -286,24 +342,6 @@ static enum mr_lookup find_mailbox(struct walk *walk,
 	*via_r = "catch-all";
 	return find_in_mailboxes(
 		walk, address, DOMAIN, at_domain(walk->arena, address), name_r);
-}
-
-static void note_once(struct walk *walk, struct list *list, const char *item)
-{
-	if (!contains(list, item))
-		append(walk->arena, list, item);
-}
-
-/* Is it ours?  A domain of its own is what makes it so. */
-static enum mr_lookup hosted(
-	struct walk *walk, const struct mr_address *address)
-{
-	const char *value;
-
-	return address->domain[0] == '\0' ? MR_NOTFOUND
-	                                  : ask_all(walk, walk->maps->domains,
-						    walk->maps->n_domains,
-						    address->domain, &value);
 }
 
 static int classify(struct walk *walk, const char *text)
@@ -347,6 +385,8 @@ static int classify(struct walk *walk, const char *text)
 
 static enum mr_recipient_kind kind_of(const struct walk *walk)
 {
+	if (walk->lists.n > 0)
+		return MR_RECIPIENT_LIST;
 	if (walk->mailboxes.n > 0)
 		return MR_RECIPIENT_MAILBOX;
 	if (walk->remotes.n == 0)
@@ -360,9 +400,17 @@ static enum mr_lookup follow(
 	append(walk->arena, &walk->targets, address->text);
 	if (expand(walk) < 0)
 		return MR_TEMPFAIL;
-	for (size_t i = 0; i < walk->targets.n; i++)
-		if (classify(walk, walk->targets.items[i]) < 0)
+	for (size_t i = 0; i < walk->targets.n; i++) {
+		const char *target = walk->targets.items[i];
+
+		if (contains(&walk->lists, target))
+			continue;
+		note_once(walk, &walk->finals, target);
+		if (classify(walk, target) < 0)
 			return MR_TEMPFAIL;
+	}
+	if (walk->lists.n > 0 && walk->via == NULL)
+		walk->via = "list";
 	return MR_FOUND;
 }
 
@@ -389,10 +437,12 @@ enum mr_lookup mr_recipient_find(const struct mr_recipient_maps *maps,
 	answer->kind =
 		found == MR_FOUND ? kind_of(&walk) : MR_RECIPIENT_FOREIGN;
 	if (answer->kind == MR_RECIPIENT_FOREIGN)
-		walk.remotes = (struct list){ 0 };
+		walk.remotes = walk.finals = (struct list){ 0 };
 	answer->mailboxes = ended(arena, &walk.mailboxes);
 	answer->remotes = ended(arena, &walk.remotes);
 	answer->dead = ended(arena, &walk.dead);
+	answer->lists = ended(arena, &walk.lists);
+	answer->targets = ended(arena, &walk.finals);
 	answer->via = walk.via;
 	return MR_FOUND;
 }

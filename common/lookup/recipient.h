@@ -7,7 +7,8 @@
  * detail, @domain; a userdb only without detail).  A detail that no table
  * matched goes on to the targets (propagate_unmatched_extensions).  A target
  * without a domain would get Postfix's $myorigin, which we do not know: it is
- * looked up as it is, and counts as remote.
+ * looked up as it is, and counts as remote.  An address of ours that is a list
+ * ends the walk, whatever the tables make of it, so that no alias hides one.
  */
 /* SPDX-License-Identifier: ISC */
 #ifndef MR_LOOKUP_RECIPIENT_H
@@ -31,7 +32,9 @@ struct mr_recipient_maps {
 	struct mr_map *const *aliases;
 	struct mr_map *const *mailboxes;
 	size_t n_domains, n_aliases, n_mailboxes;
-	const char *delimiters; /* Postfix recipient_delimiter, "" for none */
+	const char *delimiters;   /* Postfix recipient_delimiter, "" for none */
+	const char *const *lists; /* patterns of those of our addresses that are
+	                             lists, ends with NULL; NULL: none */
 };
 
 /* Postfix's virtual_alias_recursion_limit and virtual_alias_expansion_limit. */
@@ -43,6 +46,7 @@ enum mr_recipient_kind {
 	MR_RECIPIENT_MAILBOX, /* leads to at least one mailbox of ours */
 	MR_RECIPIENT_REMOTE,  /* an alias that leads only to other hosts */
 	MR_RECIPIENT_UNKNOWN, /* hosted domain, but nobody there */
+	MR_RECIPIENT_LIST,    /* leads to a list, whatever else it leads to */
 };
 
 struct mr_recipient_answer {
@@ -53,9 +57,17 @@ struct mr_recipient_answer {
 	const char *const *remotes;   /* final ones elsewhere, ends with NULL */
 	const char *const *dead;      /* targets that exist nowhere, or the
 	                                 address itself; ends with NULL */
-	const char *via; /* "alias", "catch-all", "mailbox": how it was found;
-	                    NULL if it was not */
+	const char *const *lists;     /* without detail; ends with NULL */
+	const char *const *targets;   /* what it leads to but lists, as it would
+	                                 be in an envelope; ends with NULL */
+	const char *via; /* "alias", "catch-all", "mailbox", "list": how it was
+	                    found; NULL if it was not */
 };
+
+/* Does one of the patterns of lists match an address without detail?  Whether
+ * its domain is hosted is another question. */
+bool mr_recipient_is_list(
+	const struct mr_recipient_maps *maps, const char *plain);
 
 /* MR_FOUND fills the answer (also for UNKNOWN and FOREIGN); MR_TEMPFAIL: a
  * table could not be read, or the aliases loop or grow beyond the limits (an

@@ -131,16 +131,6 @@ static void inline_close(void *state)
 	mr_table_release(&table);
 }
 
-static int inline_check(const char *name, struct mr_error *error)
-{
-	void *table;
-
-	if (inline_open(name, 0, &table, error) < 0)
-		return -1;
-	inline_close(table);
-	return 0;
-}
-
 static enum mr_lookup inline_get(void *state, struct mr_arena *arena,
 	const char *key, int64_t now_ms, int64_t deadline_ms,
 	const char **value_r, struct mr_error *error)
@@ -156,10 +146,20 @@ static enum mr_lookup inline_get(void *state, struct mr_arena *arena,
 	return MR_FOUND;
 }
 
+static int inline_list(void *state, int64_t now_ms, int64_t deadline_ms,
+	const struct mr_map_listener *listener, struct mr_error *error)
+{
+	(void)now_ms;
+	(void)deadline_ms;
+	(void)error;
+	mr_table_list(state, listener);
+	return 0;
+}
+
 const struct mr_map_type mr_map_inline = {
 	.name = "inline",
-	.check = inline_check,
 	.open = inline_open,
 	.close = inline_close,
 	.get = inline_get,
+	.list = inline_list,
 };

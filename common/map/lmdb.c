@@ -4,13 +4,12 @@
  * place: then it is opened anew, and closed behind its last reader. */
 /* SPDX-License-Identifier: ISC */
 #include "common/base/arena.h"
-#include "common/base/log.h"
 #include "common/base/clock.h"
+#include "common/map/current.h"
 #include "common/map/lmdb_file.h"
 #include "common/map/type.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,52 +18,78 @@ enum { IDLE_READERS = 64 };
 /* How long opening waits for a program that writes. */
 enum { OPEN_WAIT_MS = 1000 };
 
-/* An opened file, shared by those who ask it. */
 struct shared {
+	struct mr_opened opened;
 	struct mr_lmdb_file *file;
-	unsigned holders;
-	struct mr_lmdb_reader *idle;
-	unsigned n_idle;
 };
 
-struct lmdb {
-	char *path;
-	pthread_mutex_t replacing; /* taken first; guards `gone` */
-	bool gone;
-	pthread_mutex_t lock; /* guards what follows and what it points to */
-	struct shared *current;
-	int64_t next_look_ms;
-};
-
-static struct shared *share(struct mr_lmdb_file *file)
+static struct mr_opened *share(struct mr_lmdb_file *file)
 {
 	struct shared *shared = mr_calloc(1, sizeof(*shared));
 
 	shared->file = file;
-	shared->holders = 1;
-	return shared;
+	return &shared->opened;
 }
 
-static void free_shared(struct shared *shared)
+static struct mr_lmdb_file *file_of(const struct mr_opened *opened)
 {
-	while (shared->idle != NULL) {
-		struct mr_lmdb_reader *reader = shared->idle;
+	return ((const struct shared *)opened)->file;
+}
 
-		shared->idle = reader->next;
-		mr_lmdb_reader_free(&reader);
-	}
+static void free_shared(struct mr_opened *opened)
+{
+	struct shared *shared = (struct shared *)opened;
+
 	mr_lmdb_file_free(&shared->file);
 	free(shared);
 }
 
+static void free_idle(struct mr_idle *idle)
+{
+	struct mr_lmdb_reader *reader = (struct mr_lmdb_reader *)idle;
+
+	mr_lmdb_reader_free(&reader);
+}
+
+/* Opens the file that has the name now; if that fails, the old one stays. */
+static void replace(struct mr_current *map, int64_t deadline_ms)
+{
+	struct mr_error error;
+	struct mr_lmdb_file *file =
+		mr_lmdb_file_open(map->path, deadline_ms, &error);
+
+	if (file == NULL)
+		mr_current_gone(map, error.text);
+	else
+		mr_current_put(map, share(file));
+}
+
+static void look_at_file(struct mr_current *map)
+{
+	struct stat st;
+
+	if (stat(map->path, &st) < 0)
+		mr_current_gone(map, strerror(errno));
+	else if (!mr_lmdb_file_is(file_of(map->opened), &st))
+		replace(map, mr_clock_ms());
+	else
+		mr_current_gone(map, NULL);
+}
+
+static const struct mr_current_kind kind = {
+	.type = "lmdb",
+	.advice = "keeping what was opened before; run postmap again",
+	.most_idle = IDLE_READERS,
+	.free_idle = free_idle,
+	.free = free_shared,
+	.look = look_at_file,
+};
+
 static void lmdb_close(void *state)
 {
-	struct lmdb *map = state;
+	struct mr_current *map = state;
 
-	free_shared(map->current);
-	pthread_mutex_destroy(&map->lock);
-	pthread_mutex_destroy(&map->replacing);
-	free(map->path);
+	mr_current_end(map);
 	free(map);
 }
 
@@ -74,7 +99,7 @@ static int lmdb_open(const char *name, int64_t now_ms, void **state_r,
 	size_t length = strlen(name);
 	char *path = mr_calloc(1, length + sizeof(".lmdb"));
 	struct mr_lmdb_file *file;
-	struct lmdb *map;
+	struct mr_current *map;
 
 	memcpy(path, name, length);
 	memcpy(path + length, ".lmdb", sizeof(".lmdb"));
@@ -84,144 +109,62 @@ static int lmdb_open(const char *name, int64_t now_ms, void **state_r,
 		return -1;
 	}
 	map = mr_calloc(1, sizeof(*map));
-	map->path = path;
-	map->current = share(file);
-	map->next_look_ms = now_ms + MR_MAP_LOOK_EVERY_MS;
-	pthread_mutex_init(&map->lock, NULL);
-	pthread_mutex_init(&map->replacing, NULL);
+	mr_current_init(map, &kind, path, share(file), now_ms);
 	*state_r = map;
 	return 0;
 }
 
-static struct shared *hold(struct lmdb *map)
-{
-	struct shared *shared;
-
-	pthread_mutex_lock(&map->lock);
-	shared = map->current;
-	shared->holders++;
-	pthread_mutex_unlock(&map->lock);
-	return shared;
-}
-
-static void release(struct lmdb *map, struct shared *shared)
-{
-	bool last;
-
-	pthread_mutex_lock(&map->lock);
-	last = --shared->holders == 0;
-	pthread_mutex_unlock(&map->lock);
-	if (last)
-		free_shared(shared);
-}
-
-static void note_gone(struct lmdb *map, const char *why)
-{
-	if (why != NULL && !map->gone)
-		mr_log(MR_LOG_WARNING,
-			"map=lmdb:%s: %s; keeping what was opened before; run "
-			"postmap again",
-			map->path, why);
-	else if (why == NULL && map->gone)
-		mr_log(MR_LOG_INFO, "map=lmdb:%s: is back", map->path);
-	map->gone = why != NULL;
-}
-
-/* Opens the file that has the name now; if that fails, the old one stays.
- * Under `replacing`. */
-static void replace(struct lmdb *map, int64_t deadline_ms)
-{
-	struct mr_error error;
-	struct mr_lmdb_file *file =
-		mr_lmdb_file_open(map->path, deadline_ms, &error);
-	struct shared *fresh, *old;
-
-	note_gone(map, file == NULL ? error.text : NULL);
-	if (file == NULL)
-		return;
-	fresh = share(file);
-	pthread_mutex_lock(&map->lock);
-	old = map->current;
-	map->current = fresh;
-	pthread_mutex_unlock(&map->lock);
-	release(map, old);
-}
-
-static void look_at_file(struct lmdb *map)
-{
-	struct stat st;
-
-	if (stat(map->path, &st) < 0)
-		note_gone(map, strerror(errno));
-	else if (!mr_lmdb_file_is(map->current->file, &st))
-		replace(map, mr_clock_ms());
-	else
-		note_gone(map, NULL);
-}
-
-static void look_if_due(struct lmdb *map, int64_t now_ms)
-{
-	bool due;
-
-	pthread_mutex_lock(&map->lock);
-	due = now_ms >= map->next_look_ms;
-	if (due)
-		map->next_look_ms = now_ms + MR_MAP_LOOK_EVERY_MS;
-	pthread_mutex_unlock(&map->lock);
-	if (!due || pthread_mutex_trylock(&map->replacing) != 0)
-		return;
-	look_at_file(map);
-	pthread_mutex_unlock(&map->replacing);
-}
-
 /* Those who found the same table outgrown wait for the first of them. */
-static void replace_outgrown(
-	struct lmdb *map, const struct shared *outgrown, int64_t deadline_ms)
+static void replace_outgrown(struct mr_current *map,
+	const struct mr_opened *outgrown, int64_t deadline_ms)
 {
 	int64_t soon = mr_clock_ms() + OPEN_WAIT_MS;
 
-	pthread_mutex_lock(&map->replacing);
-	if (map->current == outgrown)
+	pthread_mutex_lock(&map->looking);
+	if (map->opened == outgrown)
 		replace(map, deadline_ms < soon ? deadline_ms : soon);
-	pthread_mutex_unlock(&map->replacing);
+	pthread_mutex_unlock(&map->looking);
 }
 
-static struct mr_lmdb_reader *borrow_reader(
-	struct lmdb *map, struct shared *shared, struct mr_error *error)
+static struct mr_lmdb_reader *borrow_reader(struct mr_current *map,
+	struct mr_opened *opened, struct mr_error *error)
 {
-	struct mr_lmdb_reader *reader;
+	struct mr_idle *idle = mr_current_borrow(map, opened);
 
-	pthread_mutex_lock(&map->lock);
-	reader = shared->idle;
-	if (reader != NULL) {
-		shared->idle = reader->next;
-		shared->n_idle--;
-	}
-	pthread_mutex_unlock(&map->lock);
-	if (reader != NULL)
-		return reader;
-	return mr_lmdb_reader_new(shared->file, map->path, error);
+	if (idle != NULL)
+		return (struct mr_lmdb_reader *)idle;
+	return mr_lmdb_reader_new(file_of(opened), map->path, error);
 }
 
-static void return_reader(
-	struct lmdb *map, struct shared *shared, struct mr_lmdb_reader *reader)
+/* A key to find, or a listener for all of them. */
+struct request {
+	struct mr_arena *arena;
+	const char *key, **value_r;
+	const struct mr_map_listener *listener; /* NULL: look up */
+	int64_t deadline_ms;
+	struct mr_error *error;
+};
+
+static enum mr_lookup serve(struct mr_lmdb_file *file,
+	struct mr_lmdb_reader *reader, const struct request *request,
+	bool *usable_r, bool *outgrown_r)
 {
-	pthread_mutex_lock(&map->lock);
-	if (shared->n_idle < IDLE_READERS) {
-		reader->next = shared->idle;
-		shared->idle = reader;
-		shared->n_idle++;
-		reader = NULL;
-	}
-	pthread_mutex_unlock(&map->lock);
-	mr_lmdb_reader_free(&reader);
+	if (request->listener == NULL)
+		return mr_lmdb_file_get(file, reader, request->arena,
+			request->key, request->deadline_ms, request->value_r,
+			usable_r, outgrown_r, request->error);
+	return mr_lmdb_file_list(file, reader, request->deadline_ms,
+		       request->listener, usable_r, outgrown_r,
+		       request->error) < 0
+	               ? MR_TEMPFAIL
+	               : MR_FOUND;
 }
 
-static enum mr_lookup ask(struct lmdb *map, struct shared *shared,
-	struct mr_arena *arena, const char *key, int64_t deadline_ms,
-	const char **value_r, bool *outgrown_r, struct mr_error *error)
+static enum mr_lookup ask(struct mr_current *map, struct mr_opened *opened,
+	const struct request *request, bool *outgrown_r)
 {
-	struct mr_lmdb_reader *reader = borrow_reader(map, shared, error);
+	struct mr_lmdb_reader *reader =
+		borrow_reader(map, opened, request->error);
 	enum mr_lookup answer;
 	bool usable;
 
@@ -229,12 +172,36 @@ static enum mr_lookup ask(struct lmdb *map, struct shared *shared,
 	*outgrown_r = reader == NULL;
 	if (reader == NULL)
 		return MR_TEMPFAIL;
-	answer = mr_lmdb_file_get(shared->file, reader, arena, key, deadline_ms,
-		value_r, &usable, outgrown_r, error);
+	answer = serve(file_of(opened), reader, request, &usable, outgrown_r);
 	if (usable)
-		return_reader(map, shared, reader);
+		mr_current_give_back(map, opened, &reader->idle);
 	else
 		mr_lmdb_reader_free(&reader);
+	return answer;
+}
+
+static enum mr_lookup ask_current(
+	struct mr_current *map, int64_t now_ms, const struct request *request)
+{
+	struct mr_opened *opened;
+	enum mr_lookup answer;
+	bool outgrown, gone;
+
+	mr_current_look(map, now_ms);
+	opened = mr_current_hold(map, &gone);
+	answer = ask(map, opened, request, &outgrown);
+	if (outgrown) {
+		replace_outgrown(map, opened, request->deadline_ms);
+		mr_current_release(map, opened);
+		opened = mr_current_hold(map, &gone);
+		answer = ask(map, opened, request, &outgrown);
+	}
+	mr_current_release(map, opened);
+	/* what is missing may be in the file that cannot be read */
+	if (gone && (answer == MR_NOTFOUND || request->listener != NULL)) {
+		mr_error_set(request->error, "cannot be read now");
+		return MR_TEMPFAIL;
+	}
 	return answer;
 }
 
@@ -242,24 +209,27 @@ static enum mr_lookup lmdb_get(void *state, struct mr_arena *arena,
 	const char *key, int64_t now_ms, int64_t deadline_ms,
 	const char **value_r, struct mr_error *error)
 {
-	struct lmdb *map = state;
-	struct shared *shared;
-	enum mr_lookup answer;
-	bool outgrown;
+	struct request request = {
+		.arena = arena,
+		.key = key,
+		.value_r = value_r,
+		.deadline_ms = deadline_ms,
+		.error = error,
+	};
 
-	look_if_due(map, now_ms);
-	shared = hold(map);
-	answer = ask(map, shared, arena, key, deadline_ms, value_r, &outgrown,
-		error);
-	if (outgrown) {
-		replace_outgrown(map, shared, deadline_ms);
-		release(map, shared);
-		shared = hold(map);
-		answer = ask(map, shared, arena, key, deadline_ms, value_r,
-			&outgrown, error);
-	}
-	release(map, shared);
-	return answer;
+	return ask_current(state, now_ms, &request);
+}
+
+static int lmdb_list(void *state, int64_t now_ms, int64_t deadline_ms,
+	const struct mr_map_listener *listener, struct mr_error *error)
+{
+	struct request request = {
+		.listener = listener,
+		.deadline_ms = deadline_ms,
+		.error = error,
+	};
+
+	return ask_current(state, now_ms, &request) == MR_FOUND ? 0 : -1;
 }
 
 const struct mr_map_type mr_map_lmdb = {
@@ -268,4 +238,5 @@ const struct mr_map_type mr_map_lmdb = {
 	.open = lmdb_open,
 	.close = lmdb_close,
 	.get = lmdb_get,
+	.list = lmdb_list,
 };

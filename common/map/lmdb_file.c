@@ -3,6 +3,7 @@
 #include "common/map/lmdb_file.h"
 #include "common/base/arena.h"
 #include "common/base/clock.h"
+#include "common/map/map.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -235,7 +236,7 @@ static int find(MDB_txn *txn, MDB_dbi dbi, const char *key, MDB_val *value)
 	return mdb_get(txn, dbi, &wanted, value);
 }
 
-static enum mr_lookup not_there(const struct mr_lmdb_file *file,
+static bool was_just_created(const struct mr_lmdb_file *file,
 	const struct mr_lmdb_reader *reader, struct mr_error *error)
 {
 	MDB_stat stat;
@@ -244,9 +245,9 @@ static enum mr_lookup not_there(const struct mr_lmdb_file *file,
 	if (mdb_stat(reader->txn, file->dbi, &stat) != 0 ||
 		stat.ms_entries > 0 || fstat(reader->fd, &st) < 0 ||
 		!is_fresh(&st))
-		return MR_NOTFOUND;
+		return false;
 	mr_error_set(error, "is empty and was created just now");
-	return MR_TEMPFAIL;
+	return true;
 }
 
 static enum mr_lookup look_up(const struct mr_lmdb_file *file,
@@ -267,7 +268,8 @@ static enum mr_lookup look_up(const struct mr_lmdb_file *file,
 			strnlen(value.mv_data, value.mv_size));
 		answer = MR_FOUND;
 	} else if (rc == MDB_NOTFOUND) {
-		answer = not_there(file, reader, error);
+		answer = was_just_created(file, reader, error) ? MR_TEMPFAIL
+		                                               : MR_NOTFOUND;
 	} else {
 		mr_error_set(error, "%s", mdb_strerror(rc));
 	}
@@ -293,4 +295,68 @@ enum mr_lookup mr_lmdb_file_get(struct mr_lmdb_file *file,
 			outgrown_r, error);
 	unlock(reader->fd);
 	return answer;
+}
+
+/* Without the NUL at its end, if there is one; longer ones are no keys. */
+static bool tell_key(const MDB_val *key, const struct mr_map_listener *listener)
+{
+	char text[MR_MAP_KEY_LONGEST + 1] = "";
+	size_t length = strnlen(key->mv_data, key->mv_size);
+
+	if (length > MR_MAP_KEY_LONGEST)
+		return true;
+	memcpy(text, key->mv_data, length);
+	return listener->see(listener->context, text);
+}
+
+static int tell_keys(
+	MDB_txn *txn, MDB_dbi dbi, const struct mr_map_listener *listener)
+{
+	MDB_val key, value;
+	MDB_cursor *cursor;
+	int rc = mdb_cursor_open(txn, dbi, &cursor);
+
+	if (rc != 0)
+		return rc;
+	while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+		if (!tell_key(&key, listener))
+			break;
+	mdb_cursor_close(cursor);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int list_keys(const struct mr_lmdb_file *file,
+	struct mr_lmdb_reader *reader, const struct mr_map_listener *listener,
+	bool *usable_r, bool *outgrown_r, struct mr_error *error)
+{
+	int rc = renew(file, reader);
+	bool incomplete;
+
+	if (rc == 0)
+		rc = tell_keys(reader->txn, file->dbi, listener);
+	*usable_r = rc == 0;
+	*outgrown_r = rc == MDB_MAP_RESIZED;
+	if (rc != 0)
+		return mr_error_set(error, "%s", mdb_strerror(rc));
+	incomplete = was_just_created(file, reader, error);
+	mdb_txn_reset(reader->txn);
+	return incomplete ? -1 : 0;
+}
+
+int mr_lmdb_file_list(struct mr_lmdb_file *file, struct mr_lmdb_reader *reader,
+	int64_t deadline_ms, const struct mr_map_listener *listener,
+	bool *usable_r, bool *outgrown_r, struct mr_error *error)
+{
+	int result = -1;
+
+	*usable_r = true;
+	*outgrown_r = false;
+	if (lock_for_reading(reader->fd, deadline_ms, error) < 0)
+		return -1;
+	*outgrown_r = see_whole_file(file, reader->fd, error) < 0;
+	if (!*outgrown_r)
+		result = list_keys(
+			file, reader, listener, usable_r, outgrown_r, error);
+	unlock(reader->fd);
+	return result;
 }

@@ -15,6 +15,7 @@
 #define MR_MAP_LMDB_FILE_H
 
 #include "common/base/error.h"
+#include "common/map/current.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,11 +23,12 @@
 
 struct mr_arena;
 struct mr_lmdb_file;
+struct mr_map_listener;
 
 /* For one thread at a time: a descriptor for its lock, and a transaction that
  * is renewed for each look-up. */
 struct mr_lmdb_reader {
-	struct mr_lmdb_reader *next; /* the caller's */
+	struct mr_idle idle; /* the caller's */
 	int fd;
 	void *txn;
 };
@@ -49,5 +51,10 @@ enum mr_lookup mr_lmdb_file_get(struct mr_lmdb_file *file,
 	struct mr_lmdb_reader *reader, struct mr_arena *arena, const char *key,
 	int64_t deadline_ms, const char **value_r, bool *usable_r,
 	bool *outgrown_r, struct mr_error *error);
+/* Tells every key, under one lock, so that postmap waits meanwhile.  -1: could
+ * not; the rest as above. */
+int mr_lmdb_file_list(struct mr_lmdb_file *file, struct mr_lmdb_reader *reader,
+	int64_t deadline_ms, const struct mr_map_listener *listener,
+	bool *usable_r, bool *outgrown_r, struct mr_error *error);
 
 #endif

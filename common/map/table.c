@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/map/table.h"
 #include "common/base/arena.h"
+#include "common/base/text.h"
+#include "common/map/map.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -52,10 +54,15 @@ void mr_table_release(struct mr_table **table)
 bool mr_table_add(struct mr_table *table, char *key, const char *value)
 {
 	struct entry *entry;
+	bool ascii = true;
 
-	for (char *p = key; *p != '\0'; p++)
+	for (char *p = key; *p != '\0'; p++) {
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p - 'A' + 'a');
+		ascii &= (unsigned char)*p < 0x80;
+	}
+	if (!ascii)
+		key = mr_text_lower(table->arena, key);
 	HASH_FIND_STR(table->entries, key, entry);
 	if (entry != NULL)
 		return false;
@@ -76,4 +83,13 @@ const char *mr_table_get(const struct mr_table *table, const char *key)
 size_t mr_table_count(const struct mr_table *table)
 {
 	return HASH_COUNT(table->entries);
+}
+
+bool mr_table_list(
+	const struct mr_table *table, const struct mr_map_listener *listener)
+{
+	for (const struct entry *e = table->entries; e != NULL; e = e->hh.next)
+		if (!listener->see(listener->context, e->hh.key))
+			return false;
+	return true;
 }

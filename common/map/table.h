@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct mr_map_listener;
 struct mr_table;
 
 /* Takes over `text` (from malloc, may be NULL), in which keys and values lie.
@@ -20,11 +21,15 @@ struct mr_table *mr_table_hold(struct mr_table *table);
 /* NULL-safe; clears the pointer. */
 void mr_table_release(struct mr_table **table);
 
-/* Folds the key to lower case in place; both strings live as long as the
- * table.  false: the key is there already, and the first one stays. */
+/* Folds the key to lower case, in place if it is ASCII; both strings live as
+ * long as the table.  false: the key is there already, and the first one stays.
+ */
 bool mr_table_add(struct mr_table *table, char *key, const char *value);
 /* NULL: no such key. */
 const char *mr_table_get(const struct mr_table *table, const char *key);
 size_t mr_table_count(const struct mr_table *table);
+/* Tells every key.  false: the listener has enough. */
+bool mr_table_list(
+	const struct mr_table *table, const struct mr_map_listener *listener);
 
 #endif

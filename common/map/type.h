@@ -15,7 +15,11 @@ enum { MR_MAP_LOOK_EVERY_MS = 1000 };
 
 struct mr_map_type {
 	const char *name;
-	/* Is what follows `TYPE:` well-formed?  Opens nothing. */
+	/* The types that it answers for, NULL for its own name alone.  Then the
+	 * functions' `name` is the whole reference. */
+	const char *const *types;
+	/* Is what follows `TYPE:` well-formed?  Opens nothing.  NULL: the table
+	 * is in its reference, so that to open it is to check it. */
 	int (*check)(const char *name, struct mr_error *error);
 	int (*open)(const char *name, int64_t now_ms, void **state_r,
 		struct mr_error *error);
@@ -25,6 +29,11 @@ struct mr_map_type {
 	enum mr_lookup (*get)(void *state, struct mr_arena *arena,
 		const char *key, int64_t now_ms, int64_t deadline_ms,
 		const char **value_r, struct mr_error *error);
+	/* See mr_map_wants_whole; NULL: never. */
+	bool (*wants_whole)(const char *name);
+	/* As mr_map_list.  NULL: the keys of this type cannot be listed. */
+	int (*list)(void *state, int64_t now_ms, int64_t deadline_ms,
+		const struct mr_map_listener *listener, struct mr_error *error);
 };
 
 #define MAP(name) extern const struct mr_map_type mr_map_##name;

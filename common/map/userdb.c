@@ -1,48 +1,28 @@
-/* userdb - Dovecot's user database, asked over its auth-userdb socket.
- *
- * One question at a time on each connection; idle connections are kept.  One
- * that has died while idle is replaced silently: Dovecot was restarted. */
+/* userdb - Dovecot's user database, asked over its auth-userdb socket. */
 /* SPDX-License-Identifier: ISC */
 #include "common/map/userdb.h"
 #include "common/base/arena.h"
-#include "common/base/text.h"
 #include "common/base/clock.h"
+#include "common/base/socket.h"
+#include "common/base/text.h"
+#include "common/map/peer.h"
 #include "common/map/type.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
-enum { IDLE_CONNECTIONS = 16 };
 /* A reply longer than this, or more greeting lines, is not Dovecot's. */
 enum { LINE_LONGEST = MR_MAP_VALUE_LONGEST, GREETING_LINES = 16 };
 enum { SHOWN_REASON = 200 };
 
-struct connection {
-	struct connection *next;
-	int fd;
-	unsigned last_id;
-	bool used; /* has answered before, so it may have died since */
-	char *buffer;
-	size_t size, length;
+struct question {
+	struct mr_arena *arena;
+	const char *key;
+	enum mr_lookup answer;
+	const char *value;
 };
-
-struct userdb {
-	char *path;
-	pthread_mutex_t lock; /* guards what follows */
-	struct connection *idle;
-	unsigned n_idle;
-};
-
-/* How one try on one connection ended. */
-enum outcome { ANSWERED, BROKEN, DIED };
 
 static int userdb_check(const char *name, struct mr_error *error)
 {
@@ -50,308 +30,195 @@ static int userdb_check(const char *name, struct mr_error *error)
 
 	if (mr_map_check_path(name, error) < 0)
 		return -1;
-	if (strlen(name) >= sizeof(address.sun_path))
-		return mr_error_set(error, "the path is too long for a socket");
-	return 0;
-}
-
-static void hang_up(struct connection *connection)
-{
-	close(connection->fd);
-	free(connection->buffer);
-	free(connection);
-}
-
-static void hang_up_idle(struct userdb *map)
-{
-	struct connection *idle;
-
-	pthread_mutex_lock(&map->lock);
-	idle = map->idle;
-	map->idle = NULL;
-	map->n_idle = 0;
-	pthread_mutex_unlock(&map->lock);
-	while (idle != NULL) {
-		struct connection *next = idle->next;
-
-		hang_up(idle);
-		idle = next;
-	}
-}
-
-static struct connection *dial(
-	const char *path, int64_t deadline_ms, struct mr_error *error)
-{
-	const int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const struct timespec pause = { 0, 2 * 1000 * 1000 };
-	struct connection *connection;
-	int fd = socket(AF_UNIX, type, 0);
-
-	strcpy(address.sun_path, path); /* userdb_check() measured it */
-	/* A full backlog is EAGAIN, and cannot be polled for. */
-	while (fd >= 0 &&
-		connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		if ((errno == EAGAIN || errno == EINTR) &&
-			mr_clock_left(deadline_ms) > 0) {
-			nanosleep(&pause, NULL);
-			continue;
-		}
-		mr_error_set(error, "cannot connect: %s", strerror(errno));
-		close(fd);
-		return NULL;
-	}
-	if (fd < 0) {
-		mr_error_set(error, "cannot connect: %s", strerror(errno));
-		return NULL;
-	}
-	connection = mr_calloc(1, sizeof(*connection));
-	connection->fd = fd;
-	return connection;
-}
-
-/* `wrong` is NULL for a deadline that has passed. */
-static enum outcome give_up(struct mr_error *error, const char *wrong)
-{
-	mr_error_set(error, "%s",
-		wrong == NULL ? "no answer before the deadline" : wrong);
-	return BROKEN;
-}
-
-static bool wait_for(int fd, short what, int64_t deadline_ms)
-{
-	struct pollfd pollfd = { .fd = fd, .events = what };
-	int left;
-
-	while ((left = mr_clock_left(deadline_ms)) > 0)
-		if (poll(&pollfd, 1, left) > 0)
-			return true;
-	return false;
-}
-
-static enum outcome send_all(struct connection *connection, const char *text,
-	int64_t deadline_ms, struct mr_error *error)
-{
-	size_t left = strlen(text);
-
-	while (left > 0) {
-		ssize_t sent = send(connection->fd, text, left, MSG_NOSIGNAL);
-
-		if (sent >= 0) {
-			text += sent;
-			left -= (size_t)sent;
-		} else if (errno == EAGAIN) {
-			if (!wait_for(connection->fd, POLLOUT, deadline_ms))
-				return give_up(error, NULL);
-		} else if (errno != EINTR) {
-			mr_error_set(
-				error, "connection lost: %s", strerror(errno));
-			return DIED;
-		}
-	}
-	return ANSWERED;
-}
-
-static enum outcome receive(struct connection *connection, int64_t deadline_ms,
-	struct mr_error *error)
-{
-	ssize_t got;
-
-	if (connection->length + 1 >= connection->size) {
-		if (connection->size > LINE_LONGEST)
-			return give_up(error, "the reply is too long");
-		connection->size = connection->size * 2 + 1024;
-		connection->buffer =
-			mr_realloc(connection->buffer, connection->size);
-	}
-	do {
-		if (!wait_for(connection->fd, POLLIN, deadline_ms))
-			return give_up(error, NULL);
-		got = recv(connection->fd,
-			connection->buffer + connection->length,
-			connection->size - connection->length - 1, 0);
-	} while (got < 0 && (errno == EAGAIN || errno == EINTR));
-	if (got <= 0) {
-		mr_error_set(error, "connection lost%s%s", got < 0 ? ": " : "",
-			got < 0 ? strerror(errno) : "");
-		return DIED;
-	}
-	connection->length += (size_t)got;
-	return ANSWERED;
+	return mr_socket_address(name, &address, error);
 }
 
 /* *line_r lives in the arena, so the buffer may move on. */
-static enum outcome read_line(struct connection *connection,
+static enum mr_peer_outcome read_line(struct mr_peer *peer,
 	struct mr_arena *arena, int64_t deadline_ms, const char **line_r,
 	struct mr_error *error)
 {
-	enum outcome outcome;
+	enum mr_peer_outcome outcome;
 	size_t seen = 0, length;
 	char *lf = NULL;
 
 	for (;;) {
-		if (connection->length > seen)
-			lf = memchr(connection->buffer + seen, '\n',
-				connection->length - seen);
+		if (peer->length > seen)
+			lf = memchr(
+				peer->buffer + seen, '\n', peer->length - seen);
 		if (lf != NULL)
 			break;
-		seen = connection->length;
-		outcome = receive(connection, deadline_ms, error);
-		if (outcome != ANSWERED)
+		seen = peer->length;
+		outcome =
+			mr_peer_receive(peer, LINE_LONGEST, deadline_ms, error);
+		if (outcome != MR_PEER_ANSWERED)
 			return outcome;
 	}
-	length = (size_t)(lf - connection->buffer);
-	if (memchr(connection->buffer, '\0', length) != NULL)
-		return give_up(error, "a NUL in the reply");
-	*line_r = mr_arena_strndup(arena, connection->buffer, length);
-	connection->length -= length + 1;
-	memmove(connection->buffer, lf + 1, connection->length);
-	return ANSWERED;
+	length = (size_t)(lf - peer->buffer);
+	if (memchr(peer->buffer, '\0', length) != NULL)
+		return mr_peer_give_up(error, "a NUL in the reply");
+	*line_r = mr_arena_strndup(arena, peer->buffer, length);
+	mr_peer_take(peer, length + 1);
+	return MR_PEER_ANSWERED;
 }
 
-static enum outcome read_reply(struct connection *connection,
-	struct mr_arena *arena, int64_t deadline_ms, enum mr_lookup *answer_r,
-	const char **value_r, struct mr_error *error)
+static enum mr_peer_outcome read_reply(struct mr_peer *peer,
+	struct question *question, int64_t deadline_ms, struct mr_error *error)
 {
-	const char *line, *rest;
-	enum outcome outcome;
+	const char *line = NULL, *rest;
+	enum mr_peer_outcome outcome;
 
 	for (int lines = 0; lines < GREETING_LINES; lines++) {
-		outcome =
-			read_line(connection, arena, deadline_ms, &line, error);
-		if (outcome != ANSWERED)
+		outcome = read_line(
+			peer, question->arena, deadline_ms, &line, error);
+		if (outcome != MR_PEER_ANSWERED)
 			return outcome;
-		switch (mr_userdb_parse(line, connection->last_id, &rest)) {
+		switch (mr_userdb_parse(line, peer->asked, &rest)) {
 		case MR_USERDB_GREETING:
 			continue;
 		case MR_USERDB_GARBAGE:
-			return give_up(error, rest);
+			return mr_peer_give_up(error, rest);
 		case MR_USERDB_USER:
-			*answer_r = MR_FOUND;
-			*value_r = rest;
-			return ANSWERED;
+			question->answer = MR_FOUND;
+			question->value = rest;
+			return MR_PEER_ANSWERED;
 		case MR_USERDB_NOTFOUND:
-			*answer_r = MR_NOTFOUND;
-			return ANSWERED;
+			question->answer = MR_NOTFOUND;
+			return MR_PEER_ANSWERED;
 		case MR_USERDB_FAIL:
-			*answer_r = MR_TEMPFAIL;
+			question->answer = MR_TEMPFAIL;
 			mr_error_set(error, "Dovecot says FAIL %s",
-				mr_text_printable(arena, rest, SHOWN_REASON));
-			return ANSWERED;
+				mr_text_printable(
+					question->arena, rest, SHOWN_REASON));
+			return MR_PEER_ANSWERED;
 		}
 	}
-	return give_up(error, "an endless greeting");
+	return mr_peer_give_up(error, "an endless greeting");
 }
 
-static enum outcome ask(struct connection *connection, struct mr_arena *arena,
-	const char *key, int64_t deadline_ms, enum mr_lookup *answer_r,
-	const char **value_r, struct mr_error *error)
+static enum mr_peer_outcome ask(struct mr_peer *peer, void *argument,
+	int64_t deadline_ms, struct mr_error *error)
 {
-	const char *greeting =
-		connection->last_id == 0 ? "VERSION\t1\t1\n" : "";
-	enum outcome outcome;
-	const char *request;
+	struct question *question = argument;
+	const char *request = mr_arena_printf(question->arena,
+		"%sUSER\t%u\t%s\tservice=lmtp\n",
+		peer->asked == 1 ? "VERSION\t1\t1\n" : "", peer->asked,
+		question->key);
+	enum mr_peer_outcome outcome = mr_peer_send(
+		peer, request, strlen(request), deadline_ms, error);
 
-	request = mr_arena_printf(arena, "%sUSER\t%u\t%s\tservice=lmtp\n",
-		greeting, ++connection->last_id, key);
-	outcome = send_all(connection, request, deadline_ms, error);
-	if (outcome != ANSWERED)
+	if (outcome != MR_PEER_ANSWERED)
 		return outcome;
-	outcome = read_reply(
-		connection, arena, deadline_ms, answer_r, value_r, error);
-	if (outcome == ANSWERED && connection->length > 0)
-		return give_up(error, "more than the reply to our question");
-	return outcome;
-}
-
-static struct connection *take_idle(struct userdb *map)
-{
-	struct connection *connection;
-
-	pthread_mutex_lock(&map->lock);
-	connection = map->idle;
-	if (connection != NULL) {
-		map->idle = connection->next;
-		map->n_idle--;
-	}
-	pthread_mutex_unlock(&map->lock);
-	return connection;
-}
-
-static void keep_idle(struct userdb *map, struct connection *connection)
-{
-	connection->used = true;
-	pthread_mutex_lock(&map->lock);
-	if (map->n_idle < IDLE_CONNECTIONS && connection->last_id < UINT_MAX) {
-		connection->next = map->idle;
-		map->idle = connection;
-		map->n_idle++;
-		connection = NULL;
-	}
-	pthread_mutex_unlock(&map->lock);
-	if (connection != NULL)
-		hang_up(connection);
+	return read_reply(peer, question, deadline_ms, error);
 }
 
 static enum mr_lookup userdb_get(void *state, struct mr_arena *arena,
 	const char *key, int64_t now_ms, int64_t deadline_ms,
 	const char **value_r, struct mr_error *error)
 {
-	struct userdb *map = state;
-	enum mr_lookup answer = MR_TEMPFAIL;
-	struct connection *connection;
-	enum outcome outcome;
-	bool used;
+	struct question question = { .arena = arena, .key = key };
 
 	(void)now_ms;
 	if (!mr_userdb_can_ask(key))
 		return MR_NOTFOUND;
-	connection = take_idle(map);
-	do {
-		if (connection == NULL)
-			connection = dial(map->path, deadline_ms, error);
-		if (connection == NULL)
-			return MR_TEMPFAIL;
-		used = connection->used;
-		outcome = ask(connection, arena, key, deadline_ms, &answer,
-			value_r, error);
-		if (outcome == ANSWERED) {
-			keep_idle(map, connection);
-			return answer;
-		}
-		hang_up(connection);
-		connection = NULL;
-		if (outcome == DIED && used)
-			hang_up_idle(map);
-	} while (outcome == DIED && used);
-	return MR_TEMPFAIL;
+	if (mr_peers_ask(state, ask, &question, deadline_ms, error) < 0)
+		return MR_TEMPFAIL;
+	*value_r = question.value;
+	return question.answer;
+}
+
+struct listing {
+	const struct mr_map_listener *listener;
+	bool enough; /* for the listener; then the rest is not read */
+};
+
+/* One line of a list; *more_r: are there others? */
+static enum mr_peer_outcome read_listed(struct mr_peer *peer,
+	struct listing *listing, struct mr_arena *arena, int64_t deadline_ms,
+	bool *more_r, struct mr_error *error)
+{
+	const struct mr_map_listener *listener = listing->listener;
+	const char *line, *rest;
+	enum mr_peer_outcome outcome =
+		read_line(peer, arena, deadline_ms, &line, error);
+
+	if (outcome != MR_PEER_ANSWERED)
+		return outcome;
+	*more_r = true;
+	switch (mr_userdb_parse_listed(line, peer->asked, &rest)) {
+	case MR_USERDB_LIST_GREETING:
+		break;
+	case MR_USERDB_LIST_NAME:
+		if (listener->see(listener->context, rest))
+			break;
+		listing->enough = true;
+		return mr_peer_give_up(error, "nobody wants the rest");
+	case MR_USERDB_LIST_DONE:
+		*more_r = false;
+		break;
+	case MR_USERDB_LIST_FAILED:
+		return mr_peer_give_up(error,
+			"Dovecot cannot list its users: has it a userdb that "
+			"iterates, and may we list?");
+	case MR_USERDB_LIST_GARBAGE:
+		return mr_peer_give_up(error, rest);
+	}
+	return MR_PEER_ANSWERED;
+}
+
+/* Dovecot 2.4 lists nobody without a mask. */
+static enum mr_peer_outcome ask_list(struct mr_peer *peer, void *argument,
+	int64_t deadline_ms, struct mr_error *error)
+{
+	char request[80];
+	enum mr_peer_outcome outcome;
+	bool more = true;
+
+	snprintf(request, sizeof(request), "%sLIST\t%u\tservice=lmtp\tuser=*\n",
+		peer->asked == 1 ? "VERSION\t1\t1\n" : "", peer->asked);
+	outcome = mr_peer_send(
+		peer, request, strlen(request), deadline_ms, error);
+	while (outcome == MR_PEER_ANSWERED && more) {
+		struct mr_arena *arena = mr_arena_new(0);
+
+		outcome = read_listed(
+			peer, argument, arena, deadline_ms, &more, error);
+		mr_arena_free(&arena);
+	}
+	return outcome;
+}
+
+static int userdb_list(void *state, int64_t now_ms, int64_t deadline_ms,
+	const struct mr_map_listener *listener, struct mr_error *error)
+{
+	struct listing listing = { .listener = listener };
+
+	(void)now_ms;
+	if (mr_peers_ask(state, ask_list, &listing, deadline_ms, error) < 0)
+		return listing.enough ? 0 : -1;
+	return 0;
 }
 
 static void userdb_close(void *state)
 {
-	struct userdb *map = state;
-
-	hang_up_idle(map);
-	pthread_mutex_destroy(&map->lock);
-	free(map->path);
-	free(map);
+	mr_peers_close(state);
+	free(state);
 }
 
 static int userdb_open(const char *name, int64_t now_ms, void **state_r,
 	struct mr_error *error)
 {
-	struct connection *connection = dial(name, mr_clock_ms(), error);
-	struct userdb *map;
+	struct mr_peers *peers = mr_calloc(1, sizeof(*peers));
 
 	(void)now_ms;
-	if (connection == NULL)
+	peers->address_length = sizeof(struct sockaddr_un);
+	if (mr_socket_address(
+		    name, (struct sockaddr_un *)&peers->address, error) < 0 ||
+		mr_peers_open(peers, mr_clock_ms(), error) < 0) {
+		free(peers);
 		return -1;
-	hang_up(connection);
-	map = mr_calloc(1, sizeof(*map));
-	map->path = mr_calloc(1, strlen(name) + 1);
-	strcpy(map->path, name);
-	pthread_mutex_init(&map->lock, NULL);
-	*state_r = map;
+	}
+	*state_r = peers;
 	return 0;
 }
 
@@ -361,4 +228,5 @@ const struct mr_map_type mr_map_userdb = {
 	.open = userdb_open,
 	.close = userdb_close,
 	.get = userdb_get,
+	.list = userdb_list,
 };

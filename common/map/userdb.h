@@ -14,8 +14,21 @@ enum mr_userdb_reply {
 	MR_USERDB_GARBAGE, /* *rest_r: what is wrong with it */
 };
 
-/* Judges one line, without its LF, that came while request `id` was open. */
+/* Judges one line, without its LF, that came while USER request `id` was open.
+ */
 enum mr_userdb_reply mr_userdb_parse(
+	const char *line, unsigned id, const char **rest_r);
+
+enum mr_userdb_listed {
+	MR_USERDB_LIST_GREETING,
+	MR_USERDB_LIST_NAME, /* *rest_r */
+	MR_USERDB_LIST_DONE,
+	MR_USERDB_LIST_FAILED,  /* it ends, and is not whole */
+	MR_USERDB_LIST_GARBAGE, /* *rest_r: what is wrong with it */
+};
+
+/* The same while LIST request `id` was open. */
+enum mr_userdb_listed mr_userdb_parse_listed(
 	const char *line, unsigned id, const char **rest_r);
 
 /* Can this be asked?  Control characters would end a field or a line. */

@@ -42,7 +42,8 @@ static bool is_greeting(const char *line)
 
 static bool is_reply_word(const char *line)
 {
-	static const char *const words[] = { "USER", "NOTFOUND", "FAIL" };
+	static const char *const words[] = { "USER", "NOTFOUND", "FAIL", "LIST",
+		"DONE" };
 	size_t length = strcspn(line, "\t");
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -50,6 +51,30 @@ static bool is_reply_word(const char *line)
 			strncmp(words[i], line, length) == 0)
 			return true;
 	return false;
+}
+
+/* What is wrong with a line that is no reply, "" if it may come first. */
+static const char *judge_greeting(const char *line)
+{
+	if (is_reply_word(line) || !is_greeting(line))
+		return "not the reply to our question";
+	if (strncmp(line, "VERSION\t", 8) == 0 &&
+		strncmp(line, "VERSION\t1\t", 10) != 0)
+		return "another version of the protocol";
+	return "";
+}
+
+enum mr_userdb_listed mr_userdb_parse_listed(
+	const char *line, unsigned id, const char **rest_r)
+{
+	if ((*rest_r = behind_id(line, "LIST", id)) != NULL)
+		return MR_USERDB_LIST_NAME;
+	if ((*rest_r = behind_id(line, "DONE", id)) != NULL)
+		return **rest_r == '\0' ? MR_USERDB_LIST_DONE
+		                        : MR_USERDB_LIST_FAILED;
+	*rest_r = judge_greeting(line);
+	return **rest_r == '\0' ? MR_USERDB_LIST_GREETING
+	                        : MR_USERDB_LIST_GARBAGE;
 }
 
 enum mr_userdb_reply mr_userdb_parse(
@@ -65,13 +90,6 @@ enum mr_userdb_reply mr_userdb_parse(
 		return MR_USERDB_NOTFOUND;
 	if ((*rest_r = behind_id(line, "FAIL", id)) != NULL)
 		return MR_USERDB_FAIL;
-	*rest_r = "not the reply to our question";
-	if (is_reply_word(line) || !is_greeting(line))
-		return MR_USERDB_GARBAGE;
-	*rest_r = "another version of the protocol";
-	if (strncmp(line, "VERSION\t", 8) == 0 &&
-		strncmp(line, "VERSION\t1\t", 10) != 0)
-		return MR_USERDB_GARBAGE;
-	*rest_r = "";
-	return MR_USERDB_GREETING;
+	*rest_r = judge_greeting(line);
+	return **rest_r == '\0' ? MR_USERDB_GREETING : MR_USERDB_GARBAGE;
 }

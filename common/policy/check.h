@@ -92,8 +92,18 @@ struct mr_answer {
 	                         transaction's arena; outside text is allowed */
 	struct mr_place at;   /* another setting than the rule's that decided,
 	                         as message.size does; else leave it empty */
+	int action;           /* of another setting than the rule, whose place
+	                         `at` is, on MR_HIT; MR_OFF: the rule's */
+	int most;             /* what the rule may do about it at most, on
+	                         MR_HIT; MR_OFF: anything */
 	uint64_t size, limit; /* octets, for {size}, {limit} and {files} */
+	const char *explanation; /* for {explanation}; outside text, which says
+	                            whose it is */
+	const char *list, *listed, *url; /* for the fields of these names */
 };
+
+/* When something was told that a check may begin to ask about. */
+enum mr_moment { MR_AT_CONNECT, MR_AT_HELO, MR_AT_MAIL, MR_AT_RCPT };
 
 struct mr_check {
 	const char *name;
@@ -103,6 +113,11 @@ struct mr_check {
 	/* Asks about the sending host: never of logins and trusted clients,
 	 * nor for the recipients in `exempt`. */
 	bool about_sender;
+	/* 1 << MR_STAGE_... at which it counts, so that only one program may
+	 * ask it: that which counts, whatever txn->stages says (judge.h). */
+	unsigned counts;
+	unsigned headers; /* in which of enum mr_results what it finds is told
+	                   */
 	/* Needs the size of headers and body where the policy enables it. */
 	bool needs_content;
 	/* For checks of MR_STAGE_EOM, others say MR_UNSET and NULL: the outcome
@@ -115,6 +130,12 @@ struct mr_check {
 	struct mr_code unsure; /* a 4xx code; `reject` makes it 5xx */
 	enum mr_finding (*run)(
 		const struct mr_question *question, struct mr_answer *answer);
+	/* Begins to ask the DNS what `run` will want to know, and never waits;
+	 * `txn` is NULL before MAIL.  See ahead.h. */
+	unsigned ahead_at; /* 1 << MR_AT_... at which there is what to ask */
+	void (*ahead)(const struct mr_policy *policy,
+		const struct mr_session *session, const struct mr_txn *txn,
+		enum mr_moment moment);
 	/* What the policy lacks for the check, if anybody has it on; `at` is
 	 * where.  NULL: nothing. */
 	void (*verify)(const struct mr_config *config,

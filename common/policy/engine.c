@@ -4,7 +4,9 @@
 #include "common/base/arena.h"
 #include "common/policy/facts.h"
 #include "common/policy/rule.h"
+#include "common/policy/scan.h"
 #include "common/policy/split.h"
+#include "common/policy/tally.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,6 +25,7 @@ struct mr_engine {
 	struct mr_policy *current;
 	struct mr_split *split;
 	struct counts *counts; /* one per check */
+	struct mr_tally *scanners, *exceptions;
 	atomic_ulong accepted;
 };
 
@@ -43,6 +46,9 @@ struct mr_engine *mr_engine_new(struct mr_policy *policy)
 	engine->current = policy;
 	engine->split = mr_split_new();
 	engine->counts = mr_calloc(number_of_checks(), sizeof(struct counts));
+	engine->scanners = mr_tally_new();
+	engine->exceptions = mr_tally_new();
+	mr_policy_count_exceptions(policy, engine->exceptions);
 	return engine;
 }
 
@@ -54,6 +60,8 @@ void mr_engine_free(struct mr_engine **engine)
 		return;
 	mr_policy_release(&e->current);
 	mr_split_free(&e->split);
+	mr_tally_free(&e->scanners);
+	mr_tally_free(&e->exceptions);
 	pthread_mutex_destroy(&e->lock);
 	free(e->counts);
 	free(e);
@@ -74,6 +82,7 @@ void mr_engine_publish(struct mr_engine *engine, struct mr_policy *policy)
 {
 	struct mr_policy *old;
 
+	mr_policy_count_exceptions(policy, engine->exceptions);
 	pthread_mutex_lock(&engine->lock);
 	old = engine->current;
 	engine->current = policy;
@@ -90,12 +99,14 @@ void mr_engine_begin(struct mr_engine *engine, struct mr_txn *txn)
 
 /* --- a stage */
 
-static void count(
-	struct mr_engine *engine, size_t check, const struct mr_trace *trace)
+static void count(struct mr_engine *engine, struct mr_txn *txn, size_t check,
+	const struct mr_trace *trace)
 {
 	const struct mr_outcome *outcomes = mr_checks[check]->outcomes;
 	int outcome = 0;
 
+	if (trace != NULL && trace->exception != NULL)
+		mr_exception_used(txn, trace->exception);
 	if (trace == NULL ||
 		(trace->finding != MR_HIT && trace->finding != MR_UNSURE))
 		return;
@@ -121,6 +132,19 @@ static struct mr_question question_about(
 	};
 }
 
+static bool is_asked(const struct mr_txn *txn, enum mr_stage stage)
+{
+	return (txn->stages & (1u << stage)) != 0;
+}
+
+static bool is_asked_of(const struct mr_txn *txn, const struct mr_check *check,
+	enum mr_stage stage)
+{
+	if (check->counts & (1u << stage))
+		return txn->counts || txn->every_rule;
+	return is_asked(txn, stage);
+}
+
 /* Asks what this stage asks.  A rejection cannot be beaten, so what is left
  * matters only to `explain`. */
 static struct mr_decision judge(struct mr_engine *engine, struct mr_txn *txn,
@@ -134,8 +158,10 @@ static struct mr_decision judge(struct mr_engine *engine, struct mr_txn *txn,
 			break;
 		if (stage == MR_STAGE_MAIL && !(txn->policy->at_mail >> i & 1))
 			continue;
+		if (!is_asked_of(txn, mr_checks[i], stage))
+			continue;
 		if (mr_checks[i]->stages & (1u << stage))
-			count(engine, i,
+			count(engine, txn, i,
 				mr_rule_ask(&q, mr_checks[i], &decision));
 	}
 	return decision;
@@ -152,7 +178,7 @@ static struct mr_verdict split(struct mr_engine *engine, struct mr_txn *txn,
 
 	while (mr_checks[number] != check)
 		number++;
-	count(engine, number, trace);
+	count(engine, txn, number, trace);
 	return decision.verdict;
 }
 
@@ -180,7 +206,9 @@ static void judge_recipient(struct mr_engine *engine, struct mr_txn *txn)
 
 	mr_fact_who(txn, r->address.plain, &r->who);
 	r->verdict = judge(engine, txn, r, MR_STAGE_RCPT).verdict;
-	if (r->verdict.action < MR_DEFER && txn->split && !txn->session->local)
+	if (r->verdict.action < MR_DEFER && txn->split &&
+		(is_asked(txn, MR_STAGE_EOM) || txn->counts) &&
+		!txn->session->local)
 		check = find_disagreement(txn, r);
 	if (check != NULL)
 		r->verdict = split(engine, txn, r, MR_STAGE_RCPT, check,
@@ -241,6 +269,20 @@ static struct mr_verdict conclude(struct mr_engine *engine, struct mr_txn *txn,
 		MR_STAGE_EOM, refusal->check, refusal->verdict.at);
 }
 
+static void conclude_scan(struct mr_engine *engine, struct mr_txn *txn)
+{
+	struct mr_trace *const *trace = txn->trace_last;
+
+	mr_scan_conclude(txn);
+	for (; *trace != NULL; trace = &(*trace)->next)
+		mr_tally_count(
+			mr_tally_find(engine->scanners,
+				mr_arena_printf(txn->arena, "%s.%s.%s",
+					mr_action_name((*trace)->action),
+					(*trace)->check, (*trace)->outcome)),
+			txn->now);
+}
+
 static void judge_message(struct mr_engine *engine, struct mr_txn *txn)
 {
 	struct merger merger = { 0 };
@@ -256,11 +298,15 @@ static void judge_message(struct mr_engine *engine, struct mr_txn *txn)
 			r->verdict = decision.verdict;
 	}
 	txn->verdict = conclude(engine, txn, &merger);
+	if (txn->instead != NULL && txn->verdict.action < MR_DEFER)
+		txn->verdict = *txn->instead;
 	if (txn->verdict.action < MR_DEFER) {
 		if (txn->split)
 			mr_split_forget(engine->split, txn);
-		atomic_fetch_add_explicit(
-			&engine->accepted, 1, memory_order_relaxed);
+		if (is_asked(txn, MR_STAGE_RCPT))
+			atomic_fetch_add_explicit(
+				&engine->accepted, 1, memory_order_relaxed);
+		conclude_scan(engine, txn);
 		return;
 	}
 	for (struct mr_recipient *r = txn->recipients; r != NULL; r = r->next)
@@ -316,42 +362,64 @@ static bool tags(const struct mr_trace *trace)
 }
 
 /* Which outcomes of a check tag; the last is `unsure`. */
-static void list_tags(const struct mr_txn *txn, const struct mr_check *check,
-	bool tagged[COUNTED])
-{
-	for (const struct mr_trace *t = txn->trace; t != NULL; t = t->next) {
-		int outcome = 0;
+struct tagged {
+	bool outcome[COUNTED];
+};
 
-		if (!tags(t) || t->check != check->name)
+/* What a scanner has said is a header of its own. */
+static void note_tag(struct tagged *all, const struct mr_trace *trace)
+{
+	size_t check = 0;
+	int outcome = 0;
+
+	while (mr_checks[check] != NULL &&
+		mr_checks[check]->name != trace->check)
+		check++;
+	if (mr_checks[check] == NULL)
+		return;
+	if (trace->outcome == NULL)
+		outcome = UNSURE;
+	else
+		while (mr_checks[check]->outcomes[outcome].name !=
+			trace->outcome)
+			outcome++;
+	all[check].outcome[outcome] = true;
+}
+
+/* NULL: none.  Asked behind each recipient. */
+static struct tagged *find_tags(const struct mr_txn *txn)
+{
+	struct tagged *all = NULL;
+
+	for (const struct mr_trace *t = txn->trace; t != NULL; t = t->next) {
+		if (!tags(t))
 			continue;
-		if (t->outcome == NULL)
-			outcome = UNSURE;
-		else
-			while (check->outcomes[outcome].name != t->outcome)
-				outcome++;
-		tagged[outcome] = true;
+		if (all == NULL)
+			all = MR_NEW_ARRAY(
+				txn->arena, struct tagged, number_of_checks());
+		note_tag(all, t);
 	}
+	return all;
+}
+
+static const char *outcome_name(const struct mr_check *check, int outcome)
+{
+	return outcome == UNSURE ? "unsure" : check->outcomes[outcome].name;
 }
 
 const char *mr_txn_tag(const struct mr_txn *txn)
 {
+	const struct tagged *all = find_tags(txn);
 	const char *tag = NULL;
 
-	for (size_t c = 0; mr_checks[c] != NULL; c++) {
-		bool tagged[COUNTED] = { false };
-
-		list_tags(txn, mr_checks[c], tagged);
+	for (size_t c = 0; all != NULL && mr_checks[c] != NULL; c++)
 		for (int o = 0; o < COUNTED; o++)
-			if (tagged[o])
+			if (all[c].outcome[o])
 				tag = mr_arena_printf(txn->arena, "%s%s%s.%s",
 					tag == NULL ? "" : tag,
 					tag == NULL ? "" : ", ",
 					mr_checks[c]->name,
-					o == UNSURE ? "unsure"
-						    : mr_checks[c]
-							      ->outcomes[o]
-							      .name);
-	}
+					outcome_name(mr_checks[c], o));
 	if (tag == NULL)
 		return NULL;
 	return mr_arena_printf(txn->arena, "%s; id=%s", tag, txn->id);
@@ -375,10 +443,8 @@ void mr_engine_counts(struct mr_engine *engine,
 				snprintf(name, sizeof(name), "%s.%s.%s",
 					mr_action_name((enum mr_action)a),
 					mr_checks[c]->name,
-					o == UNSURE ? "unsure"
-						    : mr_checks[c]
-							      ->outcomes[o]
-							      .name);
+					outcome_name(mr_checks[c], o));
 				seen(context, name, n);
 			}
+	mr_tally_each(engine->scanners, seen, context);
 }

@@ -1,8 +1,10 @@
 /* exception - which exception covers a question; see policy.h. */
 /* SPDX-License-Identifier: ISC */
+#include "common/base/arena.h"
 #include "common/base/text.h"
 #include "common/policy/check.h"
 #include "common/policy/policy.h"
+#include "common/policy/tally.h"
 #include "common/policy/transaction.h"
 
 #include <string.h>
@@ -57,7 +59,8 @@ static bool holds(const struct mr_exception *e, const struct mr_txn *txn,
 	       client_matches(&e->client, &s->client) &&
 	       name_matches(&e->client_name, s->client_name) &&
 	       name_matches(&e->helo, s->helo) &&
-	       address_matches(&e->sender, txn->sender.text) &&
+	       (address_matches(&e->sender, txn->sender.text) ||
+		       address_matches(&e->sender, txn->sender.plain)) &&
 	       address_matches(&e->recipient,
 		       recipient == NULL ? NULL : recipient->address.plain) &&
 	       address_matches(&e->login, s->login);
@@ -72,4 +75,26 @@ const struct mr_rule_exception *mr_policy_exception(const struct mr_txn *txn,
 		if (skips(e->values, check) && holds(e->values, txn, recipient))
 			return e;
 	return NULL;
+}
+
+void mr_policy_count_exceptions(
+	struct mr_policy *policy, struct mr_tally *tally)
+{
+	for (size_t i = 0; i < policy->n_exceptions; i++)
+		policy->exceptions[i].mails =
+			mr_tally_find(tally, policy->exceptions[i].name);
+}
+
+void mr_exception_used(
+	struct mr_txn *txn, const struct mr_rule_exception *exception)
+{
+	size_t number = (size_t)(exception - txn->policy->exceptions);
+
+	if (txn->excepted == NULL)
+		txn->excepted = MR_NEW_ARRAY(
+			txn->arena, bool, txn->policy->n_exceptions);
+	if (txn->excepted[number])
+		return;
+	txn->excepted[number] = true;
+	mr_tally_count(exception->mails, txn->now);
 }

@@ -10,6 +10,9 @@
 
 #include "common/config/config.h"
 #include "common/config/sections.h"
+#include "common/lookup/dns.h"
+#include "common/lookup/dnsbl.h"
+#include "common/lookup/spf_box.h"
 #include "common/lookup/recipient.h"
 
 #include <stdbool.h>
@@ -18,7 +21,10 @@
 struct mr_arena;
 struct mr_check;
 struct mr_recipient;
+struct mr_scanner_rule;
 struct mr_txn;
+struct mr_counted;
+struct mr_tally;
 
 /* Of all sections: core, mailbox and one per check. */
 const struct mr_schema *mr_policy_schema(void);
@@ -27,6 +33,7 @@ struct mr_rule_exception {
 	const char *name; /* NULL ends the array */
 	const struct mr_exception *values;
 	struct mr_place at;
+	struct mr_counted *mails; /* that used it; the engine's */
 };
 
 struct mr_group_maps {
@@ -35,19 +42,47 @@ struct mr_group_maps {
 	int64_t warned_ms; /* when it was last said that they are dead */
 };
 
+/* A list like all@example.net, see mailing.h. */
+struct mr_mailing {
+	const char *title; /* NULL ends the array */
+	const struct mr_mailing_settings *values;
+	struct mr_place at; /* the first of its settings */
+	struct mr_map **members;
+	size_t n_members; /* 0: the mailboxes' own tables */
+};
+
+/* Headers that tell what was found, see results.h. */
+enum mr_results { MR_AUTHENTICATION_RESULTS = 1, MR_RECEIVED_SPF = 2 };
+
 struct mr_policy {
 	struct mr_config *config;
 	struct mr_arena *arena;
 	const struct mr_global *global;
-	const struct mr_milter *milter;
+	const struct mr_service *milter, *policyd;
+	const struct mr_results_settings *results;
+	struct mr_dns *dns;
+	struct mr_dnsbl *lists;
+	struct mr_spf_box *spf_box; /* started when first asked */
 	struct mr_recipient_maps maps;
 	struct mr_group_maps *groups;         /* in the file's order */
 	struct mr_rule_exception *exceptions; /* in the file's order */
+	size_t n_exceptions;
+	struct mr_scanner_rule *scanners; /* see scanners.h */
+	size_t n_scanners;
+	struct mr_mailing *mailings; /* in the file's order */
 	uint64_t largest; /* message.size anyone has, octets, and where */
 	struct mr_place largest_at;
-	uint64_t at_mail;   /* the checks that MAIL may ask, by number */
-	bool needs_content; /* does any rule ask for the true size? */
-	bool tags;          /* may any rule tag? */
+	uint64_t at_mail;     /* the checks that MAIL may ask, by number */
+	uint64_t on;          /* those whose facts are wanted by anybody */
+	bool needs_content;   /* does any rule ask for the true size? */
+	bool rates;           /* does it have any rate section? */
+	bool books;           /* is check quota on for anybody? */
+	bool tags;            /* may any rule tag? */
+	bool asks_early;      /* is the DNS asked before MAIL? */
+	bool expands;         /* does it put members in the place of lists? */
+	unsigned headers;     /* which of enum mr_results it adds */
+	enum mr_judge verify; /* who compares a mail's size with its limit */
+	unsigned judges;      /* 1 << enum mr_judge: who judges any mail */
 	unsigned references;
 };
 
@@ -58,6 +93,22 @@ int mr_policy_load(const char *path, struct mr_policy **policy_r,
 struct mr_policy *mr_policy_hold(struct mr_policy *policy);
 /* NULL-safe; clears the pointer. */
 void mr_policy_release(struct mr_policy **policy);
+
+/* Before the first mail: look names up there instead, which the policy frees.
+ */
+void mr_policy_use_dns(struct mr_policy *policy, struct mr_dns *dns);
+/* Before the first mail: goes on with the servers' health and the cache of
+ * `old`, if both would ask alike. */
+void mr_policy_keep_dns(struct mr_policy *policy, const struct mr_policy *old);
+
+/* The same for the health of block lists, after mr_policy_keep_dns. */
+void mr_policy_keep_lists(
+	struct mr_policy *policy, const struct mr_policy *old);
+/* Begins to probe them in a thread, if anybody has check dnsbl on. */
+void mr_policy_watch_lists(struct mr_policy *policy);
+
+/* Does anybody want to know what the check finds? */
+bool mr_policy_asks(const struct mr_policy *policy, const char *check);
 
 /* Whose rules apply: the user, group, domain and listener of an address. */
 struct mr_who {
@@ -85,5 +136,12 @@ uint64_t mr_policy_message_size(const struct mr_policy *policy,
  * NULL. */
 const struct mr_rule_exception *mr_policy_exception(const struct mr_txn *txn,
 	const struct mr_recipient *recipient, const struct mr_check *check);
+/* Before the first mail: their mails are counted there, by name. */
+void mr_policy_count_exceptions(
+	struct mr_policy *policy, struct mr_tally *tally);
+/* A check of the mail was not asked because of that exception of its policy,
+ * which counts once a mail. */
+void mr_exception_used(
+	struct mr_txn *txn, const struct mr_rule_exception *exception);
 
 #endif

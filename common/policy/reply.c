@@ -104,9 +104,31 @@ static const char *fill_detail(const struct filling *f)
 	return f->answer->detail == NULL ? "" : f->answer->detail;
 }
 
+static const char *fill_explanation(const struct filling *f)
+{
+	return f->answer->explanation == NULL ? "" : f->answer->explanation;
+}
+
+static const char *fill_list(const struct filling *f)
+{
+	return or_unknown(f->answer->list);
+}
+
+static const char *fill_listed(const struct filling *f)
+{
+	return or_unknown(f->answer->listed);
+}
+
+static const char *fill_url(const struct filling *f)
+{
+	return or_unknown(f->answer->url);
+}
+
 static const struct {
 	const char *name;
 	const char *(*fill)(const struct filling *filling);
+	bool whole; /* is not cut: half a URL is of no use, and an explanation
+	               was cut by its check, behind the name of who says it */
 } fields[] = {
 	{ "id", fill_id },
 	{ "hostname", fill_hostname },
@@ -122,6 +144,10 @@ static const struct {
 	{ "limit", fill_limit },
 	{ "files", fill_files },
 	{ "detail", fill_detail },
+	{ "explanation", fill_explanation, true },
+	{ "list", fill_list },
+	{ "listed", fill_listed },
+	{ "url", fill_url, true },
 };
 
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
@@ -152,6 +178,15 @@ static int unknown_field(
 	return mr_error_set(error, "unknown field {%s}%s%s%s", text,
 		near == NULL ? "" : "; did you mean {",
 		near == NULL ? "" : near, near == NULL ? "" : "}?");
+}
+
+static const char *fill(const struct filling *filling, int field)
+{
+	const char *value = field < 0 ? "" : fields[field].fill(filling);
+	bool whole = field >= 0 && fields[field].whole;
+
+	return mr_text_printable(
+		filling->arena, value, whole ? TEXT_LONGEST : FIELD_LONGEST);
 }
 
 int mr_reply_check(const char *template, struct mr_error *error)
@@ -194,9 +229,7 @@ const char *mr_reply_text(const struct mr_question *question,
 		if (*p == '{' && (end = strchr(p, '}')) != NULL) {
 			int field = find_field(p + 1, (size_t)(end - p - 1));
 
-			value = mr_text_printable(arena,
-				field < 0 ? "" : fields[field].fill(&filling),
-				FIELD_LONGEST);
+			value = fill(&filling, field);
 			end++;
 		} else {
 			end = p + 1 + strcspn(p + 1, "{");

@@ -30,7 +30,7 @@ static char *head(
 		mr_ip_format(txn->arena, &s->client));
 }
 
-static char *envelope(const struct mr_txn *txn, const char *recipient)
+static char *envelope_of(const struct mr_txn *txn, const char *recipient)
 {
 	const struct mr_session *s = txn->session;
 	char *text =
@@ -68,8 +68,23 @@ static char *report_accepted(const struct mr_txn *txn, enum mr_stage stage)
 		}
 	return mr_arena_printf(txn->arena, "%s; %s size=%llu nrcpt=%u id=%s",
 		head(txn, stage, "accept"),
-		envelope(txn, first == NULL ? NULL : first->given),
+		envelope_of(txn, first == NULL ? NULL : first->given),
 		(unsigned long long)txn->size, n, txn->id);
+}
+
+/* The reply only says that something could not be found out. */
+static const char *why_field(
+	const struct mr_txn *txn, const struct mr_verdict *verdict)
+{
+	char *text;
+
+	if (verdict->why == NULL)
+		return "";
+	text = mr_arena_strdup(txn->arena, verdict->why);
+	for (char *p = text; *p != '\0'; p++)
+		if (*p == '"')
+			*p = '\'';
+	return mr_arena_printf(txn->arena, " why=\"%s\"", text);
 }
 
 char *mr_report_line(const struct mr_txn *txn, enum mr_stage stage,
@@ -77,10 +92,11 @@ char *mr_report_line(const struct mr_txn *txn, enum mr_stage stage,
 {
 	if (verdict->action < MR_DEFER)
 		return report_accepted(txn, stage);
-	return mr_arena_printf(txn->arena, "%s: %d %s %s; %s %s",
+	return mr_arena_printf(txn->arena, "%s: %d %s %s; %s%s %s",
 		head(txn, stage, mr_action_name(verdict->action)),
 		verdict->code, verdict->enhanced, verdict->text,
-		envelope(txn, recipient == NULL ? NULL : recipient->given),
+		envelope_of(txn, recipient == NULL ? NULL : recipient->given),
+		why_field(txn, verdict),
 		tail(txn, verdict->rule, &verdict->at));
 }
 
@@ -92,5 +108,21 @@ char *mr_report_trace(const struct mr_txn *txn, const struct mr_trace *trace)
 	return mr_arena_printf(txn->arena, "%s: %s; %s %s",
 		head(txn, trace->stage, mr_action_name(trace->action)),
 		trace->detail == NULL ? "" : trace->detail,
-		envelope(txn, trace->recipient), tail(txn, rule, &trace->at));
+		envelope_of(txn, trace->recipient),
+		tail(txn, rule, &trace->at));
+}
+
+char *mr_report_envelope(
+	const struct mr_txn *txn, const struct mr_envelope *envelope)
+{
+	size_t lists = 0;
+
+	while (envelope->drop[lists] != NULL)
+		lists++;
+	return mr_arena_printf(txn->arena,
+		"%s; %s lists=%zu members=%zu rule=list id=%s",
+		head(txn, MR_STAGE_EOM,
+			txn->policy->expands ? "expand" : "observe: expand"),
+		envelope_of(txn, envelope->drop[0]->given), lists,
+		envelope->n_add, txn->id);
 }

@@ -5,6 +5,7 @@
 #ifndef MR_POLICY_REPORT_H
 #define MR_POLICY_REPORT_H
 
+#include "common/policy/mailing.h"
 #include "common/policy/transaction.h"
 
 /*
@@ -16,5 +17,10 @@ char *mr_report_line(const struct mr_txn *txn, enum mr_stage stage,
 	const struct mr_recipient *recipient, const struct mr_verdict *verdict);
 /* The same for one observed or tagged rule of the trace. */
 char *mr_report_trace(const struct mr_txn *txn, const struct mr_trace *trace);
+
+/* "expand: ..." where members take the place of lists, or "observe: ..." where
+ * they would. */
+char *mr_report_envelope(
+	const struct mr_txn *txn, const struct mr_envelope *envelope);
 
 #endif

@@ -73,24 +73,23 @@ static bool is_exempt(const struct mr_txn *txn, const struct mr_recipient *r)
 
 /* Why the check is not asked here, or NULL. */
 static const char *find_waiver(const struct mr_question *q,
-	const struct mr_check *check, struct mr_place *at)
+	const struct mr_check *check, const struct mr_rule_exception **e)
 {
-	const struct mr_rule_exception *e;
-
+	*e = NULL;
 	if (check->about_sender && q->session->login != NULL)
 		return "the client logged in";
 	if (check->about_sender && q->txn->trusted)
 		return "the client is trusted";
 	if (check->about_sender && is_exempt(q->txn, q->recipient))
 		return "the recipient is exempt";
-	e = mr_policy_exception(q->txn, q->recipient, check);
-	if (e == NULL)
+	*e = mr_policy_exception(q->txn, q->recipient, check);
+	if (*e == NULL)
 		return NULL;
-	*at = e->at;
-	if (e->values->reason == NULL)
-		return mr_arena_printf(q->txn->arena, "exception %s", e->name);
-	return mr_arena_printf(
-		q->txn->arena, "exception %s: %s", e->name, e->values->reason);
+	if ((*e)->values->reason == NULL)
+		return mr_arena_printf(
+			q->txn->arena, "exception %s", (*e)->name);
+	return mr_arena_printf(q->txn->arena, "exception %s: %s", (*e)->name,
+		(*e)->values->reason);
 }
 
 static enum mr_action rule_action(const struct mr_settings *settings,
@@ -120,9 +119,8 @@ static enum mr_action rule_action(const struct mr_settings *settings,
 	return (enum mr_action)action;
 }
 
-/* What is done after all: the mildest of what the groups say that the
- * recipient may be in, and nothing that is felt with mode = observe. */
-static enum mr_action find_action(const struct mr_question *q,
+/* The mildest of what the groups say that the recipient may be in. */
+static enum mr_action find_rules_action(const struct mr_question *q,
 	enum mr_finding finding, int outcome, struct mr_place *at,
 	const char **why)
 {
@@ -149,11 +147,24 @@ static enum mr_action find_action(const struct mr_question *q,
 			"who is in group %s cannot be told",
 			who->perhaps[i]->title);
 	}
-	if (action > MR_OBSERVE && q->policy->global->mode == MR_MODE_OBSERVE) {
-		action = MR_OBSERVE;
-		*why = "mode = observe";
-	}
 	return action;
+}
+
+/* Nothing is felt with mode = observe. */
+static enum mr_action soften(
+	const struct mr_question *q, enum mr_action action, const char **why)
+{
+	if (action <= MR_OBSERVE || q->policy->global->mode != MR_MODE_OBSERVE)
+		return action;
+	*why = "mode = observe";
+	return MR_OBSERVE;
+}
+
+static enum mr_action find_action(const struct mr_question *q,
+	enum mr_finding finding, int outcome, struct mr_place *at,
+	const char **why)
+{
+	return soften(q, find_rules_action(q, finding, outcome, at, why), why);
 }
 
 static struct mr_code code_for(const struct mr_question *q,
@@ -232,6 +243,8 @@ static void decide(const struct mr_question *q, const struct mr_check *check,
 		return;
 	decision->check = check;
 	decision->verdict = make_verdict(q, check, answer, trace);
+	if (answer->finding == MR_UNSURE)
+		decision->verdict.why = trace->detail;
 }
 
 const struct mr_trace *mr_rule_ask(struct mr_question *question,
@@ -247,12 +260,21 @@ const struct mr_trace *mr_rule_ask(struct mr_question *question,
 		return NULL;
 	}
 	trace = add_trace(question, check);
-	trace->why = find_waiver(question, check, &trace->at);
+	trace->why = find_waiver(question, check, &trace->exception);
+	if (trace->exception != NULL)
+		trace->at = trace->exception->at;
 	if (trace->why != NULL)
 		return trace;
 	answer.finding = check->run(question, &answer);
-	trace->action = find_action(question, answer.finding, answer.outcome,
-		&trace->at, &trace->why);
+	if (answer.finding == MR_HIT && answer.action != MR_OFF)
+		trace->action = soften(
+			question, (enum mr_action)answer.action, &trace->why);
+	else
+		trace->action = find_action(question, answer.finding,
+			answer.outcome, &trace->at, &trace->why);
+	if (answer.finding == MR_HIT && answer.most != MR_OFF &&
+		(int)trace->action > answer.most)
+		trace->action = (enum mr_action)answer.most;
 	decide(question, check, &answer, trace, decision);
 	return trace;
 }
@@ -261,13 +283,14 @@ const struct mr_trace *mr_rule_ask(struct mr_question *question,
 static void list_refusals(struct mr_question *q, const struct mr_check *check,
 	enum mr_action actions[MR_OUTCOMES])
 {
+	const struct mr_rule_exception *exception;
 	struct mr_place ignored;
 	const char *why;
 
 	load(q, check);
 	memset(actions, 0, sizeof(*actions) * MR_OUTCOMES);
 	if (!mr_rule_is_on(check, q->rule) ||
-		find_waiver(q, check, &ignored) != NULL)
+		find_waiver(q, check, &exception) != NULL)
 		return;
 	for (int i = 0; check->outcomes[i].name != NULL; i++) {
 		if (i == check->mixed)

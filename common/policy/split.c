@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/policy/split.h"
 #include "common/base/arena.h"
+#include "common/base/hash.h"
 #include "common/policy/engine.h"
 
 #include <pthread.h>
@@ -36,18 +37,9 @@ void mr_split_free(struct mr_split **split)
 	*split = NULL;
 }
 
-static uint64_t fnv1a(uint64_t hash, const void *data, size_t size)
-{
-	const unsigned char *octets = data;
-
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ octets[i]) * 0x100000001b3;
-	return hash;
-}
-
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
-	return text == NULL ? hash : fnv1a(hash, text, strlen(text) + 1);
+	return text == NULL ? hash : mr_hash(hash, text, strlen(text) + 1);
 }
 
 /* By sender, login and the client's network (a retry may come from another
@@ -55,11 +47,12 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 static uint64_t hash_of(const struct mr_txn *txn)
 {
 	const struct mr_ip *client = &txn->session->client;
-	uint64_t hash = 0xcbf29ce484222325;
+	uint64_t hash = MR_HASH_START;
 
 	hash = hash_text(hash, txn->sender.text);
 	hash = hash_text(hash, txn->session->login);
-	return fnv1a(hash, client->octets, client->family == AF_INET6 ? 8 : 3);
+	return mr_hash(
+		hash, client->octets, client->family == AF_INET6 ? 8 : 3);
 }
 
 static struct slot *find(struct mr_split *split, uint64_t hash)

@@ -100,9 +100,51 @@ static bool may_ask_at_mail(
 	return s->on && !s->elsewhere;
 }
 
+static void want(struct mr_policy *policy, size_t i)
+{
+	const unsigned early = 1u << MR_AT_CONNECT | 1u << MR_AT_HELO;
+
+	policy->on |= (uint64_t)1 << i;
+	policy->asks_early |= (mr_checks[i]->ahead_at & early) != 0;
+}
+
+static void see_limit(void *context, const struct mr_scope *scope,
+	const void *value, const struct mr_place *at)
+{
+	struct mr_policy *policy = context;
+
+	(void)scope;
+	(void)at;
+	policy->rates |= ((const struct mr_rate *)value)->seconds > 0;
+}
+
+static void see_rates_action(void *context, const struct mr_scope *scope,
+	const void *value, const struct mr_place *at)
+{
+	struct mr_policy *policy = context;
+
+	(void)scope;
+	(void)at;
+	policy->tags |= *(const int *)value == MR_TAG;
+}
+
+static void survey_rates(struct mr_policy *policy)
+{
+	for (int m = 0; m < MR_RATE_MEASURES; m++)
+		mr_config_each(policy->config, &mr_section_rate,
+			offsetof(struct mr_rate_settings, limit) +
+				(size_t)m * sizeof(struct mr_rate),
+			see_limit, policy);
+	mr_config_each(policy->config, &mr_section_rate,
+		offsetof(struct mr_rate_settings, action), see_rates_action,
+		policy);
+}
+
 void mr_policy_survey(struct mr_policy *policy)
 {
 	bool limited = survey_sizes(policy);
+
+	survey_rates(policy);
 
 	for (size_t i = 0; mr_checks[i] != NULL; i++) {
 		struct survey s = { .policy = policy, .check = mr_checks[i] };
@@ -110,7 +152,18 @@ void mr_policy_survey(struct mr_policy *policy)
 		survey_check(&s);
 		if (mr_checks[i]->needs_content && s.on && limited)
 			policy->needs_content = true;
+		if (s.on || (mr_checks[i]->headers & policy->headers) != 0)
+			want(policy, i);
 		if (may_ask_at_mail(policy, &s))
 			policy->at_mail |= (uint64_t)1 << i;
 	}
+	policy->books = mr_policy_asks(policy, "quota");
+}
+
+bool mr_policy_asks(const struct mr_policy *policy, const char *check)
+{
+	for (size_t i = 0; mr_checks[i] != NULL; i++)
+		if (strcmp(mr_checks[i]->name, check) == 0)
+			return policy->on >> i & 1;
+	return false;
 }

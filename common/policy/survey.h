@@ -6,7 +6,7 @@
 
 #include "common/policy/policy.h"
 
-/* Fills largest, at_mail, needs_content and tags. */
+/* Fills largest, at_mail, on, needs_content, tags and asks_early. */
 void mr_policy_survey(struct mr_policy *policy);
 
 #endif

@@ -4,6 +4,7 @@
 #include "common/base/arena.h"
 #include "common/base/text.h"
 #include "common/policy/engine.h"
+#include "common/policy/judge.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include <sys/random.h>
 
 /* Printable copies for replies and logs; longer ones are cut there anyway. */
-enum { SHOWN_LONGEST = 256, FIRST_BLOCK = 3072, ID_LENGTH = 8 };
+enum { FIRST_BLOCK = 3072, ID_LENGTH = 8 };
 
 static void tell(char **told, const char *text)
 {
@@ -42,11 +43,21 @@ void mr_session_free(struct mr_session **session)
 	if (s == NULL)
 		return;
 	free(s->client_name);
+	free(s->client_ptr);
 	free(s->helo);
 	free(s->login);
 	free(s->daemon_name);
 	free(s);
 	*session = NULL;
+}
+
+/* Postfix calls a client without a name "unknown" in macros, and at connect, as
+ * Sendmail does, by its address in brackets. */
+static const char *known(const char *name)
+{
+	if (name == NULL || *name == '[' || strcasecmp(name, "unknown") == 0)
+		return NULL;
+	return name;
 }
 
 void mr_session_client(
@@ -55,12 +66,16 @@ void mr_session_client(
 	static const struct mr_ip nowhere;
 
 	session->client = ip == NULL ? nowhere : *ip;
-	if (name != NULL && strcasecmp(name, "unknown") == 0)
-		name = NULL;
-	tell(&session->client_name, name);
+	tell(&session->client_name, known(name));
+	tell(&session->client_ptr, NULL);
 	tell(&session->helo, NULL);
 	tell(&session->login, NULL);
 	mr_session_tls(session, NULL);
+}
+
+void mr_session_client_ptr(struct mr_session *session, const char *name)
+{
+	tell(&session->client_ptr, known(name));
 }
 
 void mr_session_listener(
@@ -68,6 +83,16 @@ void mr_session_listener(
 {
 	session->port = port;
 	tell(&session->daemon_name, daemon_name);
+}
+
+void mr_session_server(struct mr_session *session, const char *address)
+{
+	static const struct mr_ip nowhere;
+	struct mr_error ignored;
+
+	if (address == NULL ||
+		mr_ip_parse(address, &session->server, &ignored) < 0)
+		session->server = nowhere;
 }
 
 void mr_session_helo(struct mr_session *session, const char *name)
@@ -114,7 +139,7 @@ static bool read_address(struct mr_txn *txn, const char *text,
 		bare = mr_arena_strndup(txn->arena, text + 1, length - 2);
 	else
 		bare = mr_arena_strndup(txn->arena, text, length);
-	*given = mr_text_printable(txn->arena, bare, SHOWN_LONGEST);
+	*given = mr_text_printable(txn->arena, bare, MR_GIVEN_LONGEST);
 	if (txn->policy->maps.delimiters != NULL)
 		delimiters = txn->policy->maps.delimiters;
 	if (*bare != '\0' && mr_address_parse(txn->arena, bare, delimiters,
@@ -142,7 +167,8 @@ struct mr_txn *mr_txn_new(struct mr_engine *engine, struct mr_session *session,
 	txn->id = make_id(arena, session->seed + session->mails++);
 	txn->now = now;
 	txn->declared = declared;
-	txn->trace_last = &txn->trace;
+	txn->trace_last = txn->trace_untold = &txn->trace;
+	txn->stages = MR_EVERY_STAGE;
 	txn->trusted = mr_policy_trusts(policy, &session->client);
 	read_address(txn, sender, &txn->sender, &txn->sender_given);
 	mr_engine_begin(engine, txn);

@@ -24,18 +24,29 @@
 #include <stdint.h>
 #include <time.h>
 
+struct mr_account;
 struct mr_engine;
+struct mr_expansion;
+struct mr_facts;
+struct mr_quota_facts;
+struct mr_quotas;
+struct mr_rates;
+struct mr_scan;
 
 /* Postfix's line_length_limit. */
 enum { MR_TOLD_LONGEST = 2048, MR_RECIPIENTS_MOST = 10000 };
+/* Of an address as it was given, for replies and logs. */
+enum { MR_GIVEN_LONGEST = 256 };
 
 struct mr_session {
 	struct mr_ip client;
-	char *client_name; /* as Postfix verified it; NULL: unknown */
-	char *helo;        /* NULL: none given */
-	char *login;       /* lower case; NULL: not logged in */
-	enum mr_tls tls;   /* MR_TLS_NONE: cleartext; ANY: unknown version */
-	unsigned port;     /* ours; 0: not by SMTP, or unknown */
+	char *client_name;   /* as Postfix verified it; NULL: unknown */
+	char *client_ptr;    /* as the address claims; NULL: unknown */
+	char *helo;          /* NULL: none given */
+	char *login;         /* lower case; NULL: not logged in */
+	enum mr_tls tls;     /* MR_TLS_NONE: cleartext; ANY: unknown version */
+	struct mr_ip server; /* our address */
+	unsigned port;       /* ours; 0: not by SMTP, or unknown */
 	char *daemon_name;
 	bool local;     /* sendmail(1) and qmqpd: one answer, at the end */
 	uint64_t seed;  /* of the decision ids */
@@ -46,6 +57,7 @@ struct mr_session {
 struct mr_recipient {
 	struct mr_address address;
 	const char *given; /* as told, printable, for replies and logs */
+	const char *said;  /* by the client, as it is; NULL: not by SMTP */
 	struct mr_who who; /* whose rules apply */
 	struct mr_verdict verdict;
 	bool accepted; /* by the verdict at RCPT */
@@ -72,14 +84,30 @@ struct mr_txn {
 	uint64_t declared;        /* SIZE= (RFC 1870), 0: not said */
 	uint64_t size;            /* octets of headers and body so far */
 	bool trusted;
-	bool split;              /* see engine.h */
-	bool every_rule;         /* explain: also ask what cannot matter */
-	int64_t waited_ms;       /* for look-ups, so far */
+	unsigned stages; /* 1 << enum mr_stage, at which checks are asked; all,
+	                    unless another program has the rest (judge.h) */
+	bool counts;     /* are the checks asked that only one program may? */
+	const struct mr_rates *rates;   /* counters; NULL: nobody counts here */
+	const struct mr_quotas *quotas; /* how full mailboxes are; NULL: nobody
+	                                   knows here */
+	struct mr_quota_facts *quota;   /* see quotas.h; NULL: not asked yet */
+	unsigned n_taken;  /* recipients at the end, by Postfix; 0: not said */
+	bool taken_known;  /* are these the ones that we accepted? */
+	bool split;        /* see engine.h */
+	bool every_rule;   /* explain: also ask what cannot matter */
+	int64_t waited_ms; /* for look-ups, so far */
+	struct mr_facts *facts; /* what the DNS said; NULL: nothing yet */
+	struct mr_scan *scan;   /* what scanners say; NULL: no header yet */
+	struct mr_expansion *expansions; /* of lists, see mailing.h */
+	struct mr_account *account;      /* see account.h; NULL: not asked */
 	struct mr_who login_who; /* whose rules a login's mail follows */
+	bool *excepted; /* which exceptions were counted; NULL: none yet */
 	struct mr_recipient *recipients, *newest;
 	unsigned n_recipients;
-	struct mr_trace *trace, **trace_last;
+	struct mr_trace *trace, **trace_last, **trace_untold;
 	struct mr_verdict verdict; /* of the last step */
+	/* the last step's, if the rules let the mail pass; or NULL */
+	const struct mr_verdict *instead;
 };
 
 /* One connection.  NULL-safe free; free transactions first. */
@@ -87,12 +115,18 @@ struct mr_session *mr_session_new(void);
 void mr_session_free(struct mr_session **session);
 
 /* Connect; a second one (XCLIENT) forgets HELO, TLS and login.  `ip` NULL: not
- * by SMTP.  `name` NULL or "unknown": no verified name. */
+ * by SMTP.  `name` NULL, "unknown" or an address in brackets: no verified name.
+ */
 void mr_session_client(
 	struct mr_session *session, const struct mr_ip *ip, const char *name);
+/* The name in the client's PTR record, verified or not; NULL or "unknown": no
+ * name is known. */
+void mr_session_client_ptr(struct mr_session *session, const char *name);
 /* Which of our ports; port 0 and daemon_name NULL: unknown. */
 void mr_session_listener(
 	struct mr_session *session, unsigned port, const char *daemon_name);
+/* Which of our addresses; NULL, or what is none: unknown. */
+void mr_session_server(struct mr_session *session, const char *address);
 /* HELO or EHLO.  RFC 3207 section 4.2: STARTTLS makes what was said before
  * void; the client says HELO again. */
 void mr_session_helo(struct mr_session *session, const char *name);

@@ -10,6 +10,7 @@
 
 struct mr_arena;
 struct mr_recipient;
+struct mr_rule_exception;
 
 /* When a question is asked.  A verdict on client, HELO and sender is held
  * back to RCPT, as Postfix's smtpd_delay_reject does, so that logins,
@@ -38,7 +39,8 @@ struct mr_trace {
 	const char *outcome; /* "not_qualified"; NULL unless hit */
 	const char *detail;  /* what was seen, one clause; printable */
 	enum mr_action action;
-	const char *why;    /* why not the rule's action, or NULL */
+	const char *why; /* why not the rule's action, or NULL */
+	const struct mr_rule_exception *exception; /* why it was not asked */
 	struct mr_place at; /* the setting that decided */
 	struct mr_trace *next;
 };
@@ -50,6 +52,7 @@ struct mr_verdict {
 	const char *text;      /* one printable line; with the codes in front at
 	                          most MR_REPLY_LONGEST octets */
 	const char *rule; /* "helo.not_qualified"; NULL: none said a word */
+	const char *why;  /* of an unsure: what is in the way, printable */
 	struct mr_place at;
 };
 

@@ -6,7 +6,10 @@
 #include "common/base/text.h"
 #include "common/map/map.h"
 #include "common/policy/check.h"
+#include "common/policy/lists.h"
+#include "common/policy/mailing.h"
 #include "common/policy/reply.h"
+#include "common/policy/scanners.h"
 
 #include <string.h>
 
@@ -93,6 +96,32 @@ static void verify_purge(void *context, const struct mr_scope *scope,
 			mr_duration_format(arena, after),
 			mr_duration_format(arena, minimum),
 			mr_place_format(arena, &floor));
+}
+
+/* Dovecot's quota_full_tempfail, which setup prints from it, is one for all. */
+static void verify_full(void *context, const struct mr_scope *scope,
+	const void *value, const struct mr_place *at)
+{
+	struct verifier *v = context;
+
+	(void)value;
+	if (scope->rung != MR_GLOBAL)
+		mr_problem_add(v->problems, MR_WARNING, *at,
+			"full counts at the top of the file only: Dovecot has "
+			"one setting for it");
+}
+
+/* The milter asks for bodies, or not, before it knows of whom. */
+static void verify_verify(void *context, const struct mr_scope *scope,
+	const void *value, const struct mr_place *at)
+{
+	struct verifier *v = context;
+
+	(void)value;
+	if (scope->rung != MR_GLOBAL)
+		mr_problem_add(v->problems, MR_WARNING, *at,
+			"verify counts at the top of the file only: it is one "
+			"for all mail");
 }
 
 /* --- settings that cannot be meant together */
@@ -218,8 +247,15 @@ void mr_policy_verify(
 		offsetof(struct mr_exception, skip), verify_skip, &v);
 	mr_config_each(config, &mr_section_purge,
 		offsetof(struct mr_purge, after), verify_purge, &v);
+	mr_config_each(config, &mr_section_mailbox,
+		offsetof(struct mr_mailbox, full), verify_full, &v);
+	mr_config_each(config, &mr_section_message,
+		offsetof(struct mr_message, verify), verify_verify, &v);
 	for (size_t i = 0; mr_checks[i] != NULL; i++)
 		verify_check(&v, mr_checks[i]);
+	mr_policy_verify_lists(config, problems);
+	mr_policy_verify_scanners(config, problems);
+	mr_policy_verify_mailings(config, problems);
 	verify_users(&v);
 	for (; listener != NULL; listener = listener->next)
 		verify_listener(&v, listener);

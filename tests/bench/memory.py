@@ -1,4 +1,4 @@
-"""memory - what the milter needs under load, asked by milter clients
+"""memory - what the milter needs under load, and the DNS engine in a day
 SPDX-License-Identifier: ISC
 """
 import concurrent.futures
@@ -67,3 +67,18 @@ def figures():
            f"MB RSS, {status(proc, 'Threads')} threads", "< 30")
     for m in sessions:
         m.quit()
+
+
+def names_figures(count):
+    """A day of so many names that nobody asked for before, through the DNS
+    engine."""
+    out = subprocess.run(["/run/bench/bench_names", str(count)], check=True,
+                         text=True, capture_output=True).stdout
+    got = {name: int(n) for name, n in re.findall(r"(\S+)=(\d+)", out)}
+    yield (f"a day of {got['names']:,} names, cache at most",
+           f"{got['most_octets'] / MB:.2f}",
+           f"MB; {got['answers']:,} answers, {got['failed']} failed",
+           f"<= {got['bound'] / MB:.0f}")
+    for what, grown in (("RSS", got["most_rss_kb"] - got["warm_rss_kb"]),
+                        ("malloc", got["malloc_kb"] - got["warm_malloc_kb"])):
+        yield (f"  once it is full {what} grows by", f"{grown}", "KB", "flat")

@@ -1,11 +1,18 @@
 /* null-milter - a milter that asks for what ours asks for, and does nothing:
  * the floor that tests/bench/throughput.py measures ours against.
  *
- * usage: null-milter SOCKET    (unix:PATH; runs in the foreground) */
+ * usage: null-milter SOCKET [senders]    (unix:PATH; runs in the foreground)
+ *
+ * With "senders" as ours does when it asks about senders and adds headers: it
+ * answers connect and HELO, and may change headers. */
 /* SPDX-License-Identifier: ISC */
 #include <libmilter/mfapi.h>
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+
+static bool senders; /* libmilter has no place for it */
 
 static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 	unsigned long steps, unsigned long unused2, unsigned long unused3,
@@ -16,7 +23,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 		int stage;
 		const char *names;
 	} macros[] = {
-		{ SMFIM_CONNECT, "{daemon_name} {daemon_port}" },
+		{ SMFIM_CONNECT, "{client_ptr} {daemon_name} {daemon_port}" },
 		{ SMFIM_HELO, "{tls_version}" },
 		{ SMFIM_ENVFROM, "i {auth_authen} {tls_version}" },
 		{ SMFIM_ENVRCPT, "i {rcpt_addr}" },
@@ -27,11 +34,15 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions,
 	(void)unused3;
 	for (size_t i = 0; i < sizeof(macros) / sizeof(*macros); i++)
 		smfi_setsymlist(ctx, macros[i].stage, (char *)macros[i].names);
-	*actions_r = SMFIF_SETSYMLIST & actions;
-	*steps_r = (SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_NOEOH |
-			   SMFIP_HDR_LEADSPC | SMFIP_NR_CONN | SMFIP_NR_HELO |
-			   SMFIP_NR_HDR | SMFIP_NR_BODY) &
-	           steps;
+	*actions_r = SMFIF_SETSYMLIST;
+	*steps_r = SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_NOEOH |
+	           SMFIP_HDR_LEADSPC | SMFIP_NR_HDR | SMFIP_NR_BODY;
+	if (senders)
+		*actions_r |= SMFIF_ADDHDRS | SMFIF_CHGHDRS;
+	else
+		*steps_r |= SMFIP_NR_CONN | SMFIP_NR_HELO;
+	*actions_r &= actions;
+	*steps_r &= steps;
 	*unused2_r = *unused3_r = 0;
 	return SMFIS_CONTINUE;
 }
@@ -41,14 +52,14 @@ static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 	(void)ctx;
 	(void)name;
 	(void)address;
-	return SMFIS_NOREPLY;
+	return senders ? SMFIS_CONTINUE : SMFIS_NOREPLY;
 }
 
 static sfsistat on_helo(SMFICTX *ctx, char *name)
 {
 	(void)ctx;
 	(void)name;
-	return SMFIS_NOREPLY;
+	return senders ? SMFIS_CONTINUE : SMFIS_NOREPLY;
 }
 
 static sfsistat on_envelope(SMFICTX *ctx, char **arguments)
@@ -85,7 +96,7 @@ int main(int argc, char **argv)
 	const struct smfiDesc filter = {
 		.xxfi_name = (char *)"null-milter",
 		.xxfi_version = SMFI_VERSION,
-		.xxfi_flags = SMFIF_SETSYMLIST,
+		.xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_SETSYMLIST,
 		.xxfi_connect = on_connect,
 		.xxfi_helo = on_helo,
 		.xxfi_envfrom = on_envelope,
@@ -96,8 +107,9 @@ int main(int argc, char **argv)
 		.xxfi_negotiate = on_negotiate,
 	};
 
-	if (argc != 2) {
-		fputs("usage: null-milter SOCKET\n", stderr);
+	senders = argc == 3 && strcmp(argv[2], "senders") == 0;
+	if (argc != (senders ? 3 : 2)) {
+		fputs("usage: null-milter SOCKET [senders]\n", stderr);
 		return 2;
 	}
 	if (smfi_register(filter) != MI_SUCCESS ||

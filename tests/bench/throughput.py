@@ -18,12 +18,18 @@ import time
 
 from world.postfix import reload_postfix
 
-PORTS = {"ours": 2501, "null": 2502, "none": 2503, "userdb": 2504}
+PORTS = {"ours": 2501, "userdb": 2504, "null": 2502, "none": 2503}
 NAMES = {"ours": "our milter", "userdb": "our milter, userdb",
          "null": "null milter", "none": "no milter"}
 NULL = "/var/spool/postfix/mailreeve/null.sock"
 OURS = "/var/spool/postfix/mailreeve/ours.sock"
 POLICY = pathlib.Path("/etc/mailreeve/mailreeve.conf")
+NOT_COUNTED = ("/tests/world/dns.py", "/tests/world/devlog.py",
+               "/tests/bench/answers.py")
+# milters and policy servers
+MILTERS = ("mailreeve-milter", "null-milter", "rspamd", "opendmarc",
+           "pyspf-milter", "mailreeve-policyd", "null-policy",
+           "/usr/bin/policyd-spf", "postfwd")
 
 
 def run(*args):
@@ -31,12 +37,18 @@ def run(*args):
                    stdout=subprocess.DEVNULL)
 
 
-def start_ours():
-    """A second milter of ours: that of the world asks Dovecot's userdb."""
+def policy_of_tables():
+    """The world's, but nobody asks Dovecot's userdb."""
     policy = POLICY.read_text().replace(
-        "userdb:/run/dovecot/auth-userdb",
+        "userdb:/run/dovecot/mailreeve-userdb",
         "lmdb:/etc/postfix/virtual_mailboxes")
     assert "virtual_mailboxes" in policy
+    return policy
+
+
+def start_ours():
+    """A second milter of ours."""
+    policy = policy_of_tables()
     other = POLICY.with_name("ours.conf")
     other.write_text(f"{policy}milter {{\n\tsocket = unix:{OURS}\n"
                      "\tcontrol = /run/mailreeve/ours.control\n}\n")
@@ -80,8 +92,8 @@ def ticks_of(*names):
 
 
 def cpu_seconds():
-    """(Of all processes but the client, this one and the lab's own name server
-    and log, which are Python; of the milters)."""
+    """(Of all processes but the client, this one, and name servers and log of
+    the lab, which are Python; of the milters)."""
     text = pathlib.Path("/run/lab/cpu").read_text()
     if text.startswith("usage_usec"):               # cgroup v2
         total = int(text.split()[1]) / 1e6
@@ -90,8 +102,7 @@ def cpu_seconds():
     own = sum(os.times()[:2])
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (total - own - ended.ru_utime - ended.ru_stime -
-            ticks_of("/tests/world/dns.py", "/tests/world/devlog.py"),
-            ticks_of("mailreeve-milter", "null-milter"))
+            ticks_of(*NOT_COUNTED), ticks_of(*MILTERS))
 
 
 def wait_for_queue():
@@ -100,13 +111,14 @@ def wait_for_queue():
         time.sleep(0.01)
 
 
-def measure(name, sessions, mails):
+def measure(port, sessions, mails, helo="client.example",
+            sender="a@sender.example"):
     """(CPU seconds a mail, of these the milter's, seconds a mail)"""
     wait_for_queue()
     before, start = cpu_seconds(), time.monotonic()
     run("smtp-source", "-s", str(sessions), "-m", str(mails), "-l", "1024",
-        "-M", "client.example", "-f", "a@sender.example", "-t",
-        "ann@alpha.example", f"inet:192.0.2.1:{PORTS[name]}")
+        "-M", helo, "-f", sender, "-t", "ann@alpha.example",
+        f"inet:192.0.2.1:{port}")
     took = time.monotonic() - start
     wait_for_queue()
     after = cpu_seconds()
@@ -120,21 +132,45 @@ def ratio(rounds, name, base, index):
     return statistics.median(values), min(values), max(values)
 
 
-def figures_of(sessions, count, mails):
-    rounds = {name: [] for name in PORTS}
+def in_turns(ports, count, once):
+    """What ONCE(port) measured, by name, in rounds that begin with another."""
+    rounds = {name: [] for name in ports}
+    names = list(ports)
     for n in range(count):
-        names = list(PORTS)
-        for name in names[n % 4:] + names[:n % 4]:
-            rounds[name].append(measure(name, sessions, mails))
-    for name, what in NAMES.items():
-        cpu, own, wall = ([round[i] for round in rounds[name]]
-                          for i in range(3))
-        yield (f"1 KB, {sessions} sessions, {what}",
+        first = n % len(names)
+        for name in names[first:] + names[:first]:
+            rounds[name].append(once(ports[name]))
+    return rounds
+
+
+def costs(rounds, what, names, whose):
+    """Two rows for each: what a mail costs, and WHOSE part of it."""
+    for name in rounds:
+        cpu, own, wall = ([one[i] for one in rounds[name]] for i in range(3))
+        yield (f"{what}, {names[name]}",
                f"{statistics.median(cpu) * 1000:.3f}",
                f"ms CPU a mail, {min(cpu) * 1000:.3f}-{max(cpu) * 1000:.3f}",
                "")
-        yield ("  the milter's own", f"{statistics.median(own) * 1000:.3f}",
+        yield (f"  {whose}", f"{statistics.median(own) * 1000:.3f}",
                f"ms; {1 / statistics.median(wall):.0f} mails a second", "")
+
+
+def to_the_floor(rounds, names, floor, target):
+    """A row for each but the floor, "null"."""
+    for name in rounds:
+        if name == "null":
+            continue
+        middle, low, high = ratio(rounds, name, "null", 0)
+        yield (f"  {names[name]} to {floor}, CPU", f"{middle:.3f}",
+               f"{low:.3f}-{high:.3f}, {len(rounds[name])} rounds",
+               target if name == "ours" else "")
+
+
+def figures_of(sessions, count, mails):
+    rounds = in_turns(PORTS, count,
+                      lambda port: measure(port, sessions, mails))
+    yield from costs(rounds, f"1 KB, {sessions} sessions", NAMES,
+                     "the milter's own")
     for name, base, target in (("ours", "null", "<= 1.05"),
                                ("userdb", "null", ""), ("ours", "none", "")):
         for index, kind in ((0, "CPU"), (2, "wall clock")):
@@ -147,7 +183,7 @@ def figures_of(sessions, count, mails):
 
 def figures(count, mails):
     prepare()
-    for name in PORTS:
-        measure(name, 4, 100)           # warm
+    for port in PORTS.values():
+        measure(port, 4, 100)           # warm
     for sessions in (4, 20):
         yield from figures_of(sessions, count, mails)

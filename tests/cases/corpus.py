@@ -14,7 +14,8 @@ gets, in this order, and what is left out is not compared:
 
 A verdict, the reply's codes, the rule, @ where it was set (a line's number, or
 what that line of the policy says, or default), ~ what the reply's text has.
-Words are quoted as in a shell; @ ~ ; and => stand alone.
+Words are quoted as in a shell; @ ~ ; and => stand alone.  Names are looked up
+in the lab's zone, tests/world/zone.
 """
 import dataclasses
 import json
@@ -25,6 +26,7 @@ import shlex
 import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent
+ZONE = HERE.parent / "world/zone"
 VERDICTS = ("accept", "tag", "defer", "reject")
 
 
@@ -148,7 +150,7 @@ def program():
 def explain(case, policy=None):
     """What `mailreeve explain --json' says."""
     argv = [program(), "explain", "-c", str(policy or case.policy), "--json",
-            *case.arguments]
+            "--zone", str(ZONE), *case.arguments]
     result = subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=60,
                             capture_output=True, text=True)
     if result.returncode not in (0, 1):

@@ -3,7 +3,7 @@ SPDX-License-Identifier: ISC
 
 MAILREEVE_MILTER names another program than the installed one.  It runs as the
 user of the tests, logs to FOLDER/log, and what a sanitizer finds in it fails
-the test that stops it.
+the test that stops it.  Daemon is what it shares with policyd.py.
 """
 import contextlib
 import os
@@ -47,7 +47,7 @@ CLIENT = ("out.example.org", "198.51.100.7")
 FINDINGS = r"(Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtime error:"
 
 
-def wait_until(condition, what, seconds=20):
+def wait_until(condition, what, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
@@ -62,15 +62,17 @@ def status_of(pid):
                 if value.strip()}
 
 
-class Milter:
-    """policy: the text of the file; where: milter { socket }, unix by default;
-    args: of the program; command: in front of it; Popen's own options."""
+class Daemon:
+    """policy: the text of the file; where: the `socket`, unix by default; args:
+    of the program; command: in front of it; Popen's own options."""
+    program = section = None
+    own = ""               # more of its section; {} is the folder
 
     def __init__(self, folder, policy=POLICY, where=None, args=(), command=(),
                  user="root", control=None, ready=True, **popen):
         self.folder = str(folder)
         self.path = f"{folder}/mailreeve.conf"
-        self.where = where or f"unix:{folder}/milter"
+        self.where = where or f"unix:{folder}/{self.section}"
         self.control = control or f"{folder}/control"
         self.log = f"{folder}/log"
         self.user = user
@@ -78,13 +80,13 @@ class Milter:
         self.write(policy)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [*command, PROGRAM, "-c", self.path, "--stderr", *args],
+                [*command, self.program, "-c", self.path, "--stderr", *args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, **popen)
         self.pid = self.process.pid
         if ready:
             self.wait_ready()
 
-    def wait_ready(self, seconds=20):
+    def wait_ready(self, seconds=60):
         wait_until(lambda: self.process.poll() is not None or
                    self.lines(r": version \S+ ready on "), "ready", seconds)
         assert self.process.poll() is None, self.text()
@@ -92,8 +94,9 @@ class Milter:
     def write(self, policy):
         """The policy file, replaced as a whole, as an editor does."""
         with open(self.path + ".new", "w") as file:
-            file.write(f"{policy}\nmilter {{\n\tsocket = {self.where}\n"
+            file.write(f"{policy}\n{self.section} {{\n\tsocket = {self.where}\n"
                        f"\tcontrol = {self.control}\n"
+                       f"{self.own.format(self.folder)}"
                        f"\tuser = {self.user}\n}}\n")
         os.chmod(self.path + ".new", 0o644)
         os.rename(self.path + ".new", self.path)
@@ -105,18 +108,7 @@ class Milter:
     def lines(self, pattern, timeout=0, count=1):
         return log_lines(self.log, pattern, timeout=timeout, count=count)
 
-    def client(self, **how):
-        return MilterClient(self.where, **how)
-
-    def session(self, helo="out.example.org", client=CLIENT, **how):
-        """A client that has said connect and HELO, on port 25."""
-        m = self.client(**how)
-        m.connect(*client, macros={"{daemon_port}": "25",
-                                   "{daemon_name}": "smtpd"})
-        m.helo(helo)
-        return m
-
-    def ask(self, request=b"status\n", seconds=20):
+    def ask(self, request=b"status\n", seconds=60):
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(seconds)
             sock.connect(self.control)
@@ -131,13 +123,13 @@ class Milter:
     def reload(self, done=r"reloaded$|running policy stays"):
         before = len(self.lines(done))
         self.process.send_signal(signal.SIGUSR1)
-        self.lines(done, timeout=20, count=before + 1)
+        self.lines(done, timeout=60, count=before + 1)
 
     def sanitized(self):
         """Sanitizers reserve terabytes of addresses."""
         return int(status_of(self.pid)["VmSize"]) > 1 << 30
 
-    def stop(self, how=signal.SIGTERM, seconds=30):
+    def stop(self, how=signal.SIGTERM, seconds=60):
         """Its exit status; once more is fine."""
         if self.process.poll() is None:
             self.process.send_signal(how)
@@ -158,6 +150,21 @@ class Milter:
             self.process.kill()
             self.process.wait(10)
         print(self.text()[-5000:])
+
+
+class Milter(Daemon):
+    program, section = PROGRAM, "milter"
+
+    def client(self, **how):
+        return MilterClient(self.where, **how)
+
+    def session(self, helo="out.example.org", client=CLIENT, **how):
+        """A client that has said connect and HELO, on port 25."""
+        m = self.client(**how)
+        m.connect(*client, macros={"{daemon_port}": "25",
+                                   "{daemon_name}": "smtpd"})
+        m.helo(helo)
+        return m
 
 
 def deliver(m, message=None, to=(ANN,)):

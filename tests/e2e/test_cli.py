@@ -20,7 +20,9 @@ EXAMPLES = next((path for path in (
     pathlib.Path("/usr/share/doc/mailreeve/examples"),
     pathlib.Path("/usr/local/share/doc/mailreeve/examples"))
     if path.is_dir()), None)
-VERBS = ("check", "show", "explain", "settings", "setup", "reload", "status")
+VERBS = ("check", "show", "explain", "spf", "settings", "setup", "doctor",
+         "reload", "status", "clock")
+SPF = ("--ip", "198.51.100.7", "--helo", "out.example.org", "--from", "")
 MAIL = ("--client", "198.51.100.7", "--helo", "out.example.org",
         "--from", "a@example.org")
 ZONE = """\
@@ -97,12 +99,17 @@ def test_version():
     (["explain", "--tls", "SSLv3"], "there are TLSv1, TLSv1.1"),
     (["explain", "--port", "0"], "--port 0"),
     (["explain", "--header", "Subject"], "a header is one line"),
+    (["spf", "--helo", "a", "--from", "b@c"], "--ip IP is missing"),
+    (["spf", "--ip", "1.2.3"], '--ip 1.2.3: "1.2.3" is not'),
+    (["spf", "--wait", "soon"], '--wait soon: "soon" is not'),
+    (["spf", *SPF, "--dns", "::1", "--zone", "x"], "exclude each other"),
     (["settings", "mesage"], 'did you mean "message"?'),
     (["setup"], "postfix or dovecot?"),
     (["setup", "postfx"], 'did you mean "postfix"?'),
     (["setup", "postfix", "--conf"], "--conf is for dovecot"),
     (["setup", "dovecot", "--main-cf"], "are for postfix"),
     (["setup", "postfix", "--main-cf", "--master-cf"], "exclude each other"),
+    (["setup", "dovecot", "--aliases"], "are for postfix"),
 ], ids=" ".join)
 def test_wrong_usage(args, said):
     ran = run(*args, status=2)
@@ -177,6 +184,51 @@ exception old {
     assert "until  = 2020-01-31" in ran.stderr
 
 
+def test_check_of_what_only_the_milter_does(policy):
+    text = POLICY + """\
+list all@net.example {
+	senders = own-domain
+}
+scanner spam {
+	header = X-Spam-Flag: YES
+	folder = Spam
+}
+"""
+    assert run("check", "-c", policy(text)).stdout.endswith(", 0 warnings\n")
+    ran = run("check", "-c", policy("judge = policyd\n" + text))
+    assert ran.stdout.endswith(", 2 warnings\n")
+    for section in "list all@net.example", "scanner spam":
+        assert f"{section} is for mail that the milter judges" in ran.stderr
+    by_one = "listener 587 {\n\tjudge = milter\n}\n"
+    assert run("check", "-c", policy("judge = policyd\n" + text + by_one)
+               ).stdout.endswith(", 0 warnings\n")
+
+
+def test_check_of_lists(policy):
+    path = policy(POLICY + """\
+list all@elsewhere.example {
+	senders = own-domian
+}
+list all@* {
+	members = texthash:/nonexistent/members
+}
+""")
+    ran = run("check", "-c", path, status=2)
+    assert 'did you mean "own-domain"?' in ran.stderr
+    path.write_text(path.read_text().replace("domian", "domain"))
+    ran = run("check", "-c", path)
+    assert ran.stdout.endswith(", 2 warnings\n")
+    assert "list all@elsewhere.example is nobody's address" in ran.stderr
+    assert "texthash:/nonexistent/members" in ran.stderr
+    for title in ("*@net.example", "@net.example", "net.example", "all@"):
+        path.write_text(f"{POLICY}list {title} {{\n\tmost = 5\n}}\n")
+        assert "a list is called by its address" in run(
+            "check", "-c", path, status=2).stderr
+    path.write_text("list all@* {\n\tmost = 5\n}\n")
+    assert "set domains and mailboxes" in run(
+        "check", "-c", path, status=2).stderr
+
+
 @pytest.mark.skipif(EXAMPLES is None, reason="the examples are not here")
 def test_the_examples_are_good():
     examples = sorted(EXAMPLES.glob("*.conf"))
@@ -199,11 +251,16 @@ def test_show_has_every_setting(policy):
     path = policy(POLICY + "listener 25 {\n}\ngroup g {\n\tmembers = "
                   "inline:{ a@b.example=x }\n}\ndomain d.example {\n}\n"
                   "purge Trash {\n\tafter = 9d\n}\nexception e {\n\t"
-                  "helo = x\n\tskip = helo\n}\n")
+                  "helo = x\n\tskip = helo\n}\ndnsbl bl.example {\n}\n"
+                  "dnswl wl.example {\n}\nlist all@* {\n}\n"
+                  "scanner spam {\n\theader = X-Spam-Flag: YES\n}\n"
+                  "rate login {\n}\n")
     names = run("settings", "--names").stdout.split("\n")[:-1]
     shown = run("show", "-c", path).stdout
     titles = {"listener": "25", "group": "g", "domain": "d.example",
-              "purge": "Trash", "exception": "e"}
+              "purge": "Trash", "exception": "e", "dnsbl": "bl.example",
+              "dnswl": "wl.example", "list": "all@*", "scanner": "spam",
+              "rate": "login"}
     for name in names:
         section, dot, option = name.partition(".")
         if section in titles:
@@ -218,6 +275,20 @@ def test_show_an_address(policy):
     assert "the mailbox big@net.example" in ran.stdout
     assert columns(ran.stdout)["message.size"] == (
         "2M", "user big@net.example", f"{path}:17")
+
+
+def test_show_several_addresses(policy):
+    path = policy()
+    both = run("show", "-c", path, "ann@net.example", "big@net.example").stdout
+    assert both == "\n".join(run("show", "-c", path, f"{name}@net.example").stdout
+                             for name in ("ann", "big"))
+
+
+def test_show_cannot_ask_the_userdb(policy):
+    path = policy(POLICY.replace("mailboxes = inline", "mailboxes = userdb:"
+                                 "/nonexistent/x inline"))
+    shown = run("show", "-c", path, "ann@net.example").stdout
+    assert "a quota of the userdb's own, which cannot be asked now" in shown
 
 
 def test_show_on_a_listener(policy):
@@ -235,11 +306,15 @@ def test_show_on_a_listener(policy):
     ("x@elsewhere.example", "not in a hosted domain"),
     ("info@net.example", "alias to ann@net.example, and to x@elsewhere.example"),
     ("out@net.example", "alias to x@elsewhere.example on other hosts"),
+    ("ALL+x@net.example", "the list all@net.example of 2 mailboxes: "
+     "ann@net.example, big@net.example"),
+    ("staff@net.example", "alias to the list all@net.example of 2 mailboxes: "
+     "ann@net.example, big@net.example, and to x@elsewhere.example on other"),
 ])
 def test_show_says_what_an_address_is(policy, address, what):
     path = policy(POLICY.replace("\tmailboxes", """\
-	aliases = inline:{ { info@net.example = ann@net.example, x@elsewhere.example }, out@net.example=x@elsewhere.example }
-	mailboxes"""))
+	aliases = inline:{ { info@net.example = ann@net.example, x@elsewhere.example }, out@net.example=x@elsewhere.example, { staff@net.example = x@elsewhere.example, all@net.example } }
+	mailboxes""") + "list all@* {\n\tsenders = anyone\n}\n")
     assert what in run("show", "-c", path, address).stdout
 
 
@@ -301,14 +376,16 @@ def test_explain_json(policy):
                             f"{path}:13")
     recipient, = said["recipients"]
     assert list(recipient) == ["address", "verdict", "code", "enhanced",
-                               "text", "rule", "at", "mailboxes"]
+                               "text", "rule", "at", "mailboxes", "remotes",
+                               "members"]
     assert recipient["mailboxes"] == []
     assert recipient["text"] == said["text"]
     for trace in said["trace"]:
         assert list(trace) == ["check", "stage", "recipient", "finding",
                                "detail", "action", "why", "at"]
         assert trace["finding"] in ("skip", "clear", "hit", "unsure")
-    hit, = [t for t in said["trace"] if t["finding"] == "hit"]
+    hit, = [t for t in said["trace"] if t["finding"] == "hit" and
+            t["check"] != "mx"]         # which is observed by default
     assert hit["check"] == "recipient" and hit["at"] == f"{path}:13"
 
 
@@ -348,8 +425,9 @@ def test_explain_sizes(policy):
     said = explain(path, *to, "--size", "1K", "--true-size", "2M", status=1)
     assert said["trace"][-1]["stage"] == "eom"
     # A header of 10 octets, its line end, and the empty line.
-    detail = explain(path, *to, "--header", "Subject: x")["trace"][-1]["detail"]
-    assert detail.startswith("14 octets")
+    trace = explain(path, *to, "--header", "Subject: x")["trace"]
+    asked, = (a for a in trace if a["stage"] == "eom" and a["check"] == "size")
+    assert asked["detail"].startswith("14 octets")
 
 
 @pytest.mark.parametrize("client, name, verdict", [

@@ -24,7 +24,7 @@ finish() {
 
 	[ $rc = 0 ] || [ $failed -gt 0 ] || failed=1
 	if [ $failed -gt 0 ]; then
-		journalctl --no-pager -q -n 60 -u mailreeve-milter -t postfix \
+		journalctl --no-pager -q -n 60 -u 'mailreeve-*' -t postfix \
 			-u 'postfix*' -u dovecot || :
 	fi
 	echo "$passed passed, $failed failed, 0 skipped"
@@ -88,7 +88,7 @@ arrives() {
 	subject=$((subject + 1))
 	same "$1: accepted" "$(smtp "$2" "$3" test-$subject)" \
 		'250 2.0.0 Ok: queued'
-	is "$1: in the mailbox" until_true 20 in_mailbox "$3" test-$subject
+	is "$1: in the mailbox" until_true 60 in_mailbox "$3" test-$subject
 }
 
 # refused WHAT HELO RECIPIENT PATTERN
@@ -149,8 +149,8 @@ server() {
 		make-ssl-cert generate-default-snakeoil
 	systemctl start postfix # Debian 13 makes its directories now
 	systemctl start dovecot
-	until_true 20 test -S /var/spool/postfix/private/dovecot-lmtp
-	until_true 20 nc_25
+	until_true 60 test -S /var/spool/postfix/private/dovecot-lmtp
+	until_true 60 nc_25
 }
 
 nc_25() { { : >/dev/tcp/192.0.2.1/25; } 2>/dev/null; }
@@ -214,11 +214,21 @@ after_block() {
 		ann@alpha.example
 	arrives 'mode = observe, a bad HELO' nobody ann@alpha.example
 	is 'mode = observe: the log says what would have been' \
-		until_true 10 journal \
+		until_true 60 journal \
 		'observe: RCPT from .*helo=<nobody> rule=helo.not_qualified'
 }
 
 # --- what is looked at when it is installed ---------------------------------------------
+
+doctor() {
+	same 'the doctor finds nothing' "$(mailreeve doctor 2>&1)" \
+		'nothing found'
+	systemctl stop mailreeve-milter
+	is 'the doctor finds that nobody listens' fails quiet mailreeve doctor
+	mailreeve doctor | sed -n 's/^    //p' | sh
+	same 'and its command ends that' "$(mailreeve doctor 2>&1)" \
+		'nothing found'
+}
 
 files() {
 	same 'the socket directory' \
@@ -250,7 +260,8 @@ files() {
 man_pages() {
 	local page
 
-	for page in man7/mailreeve.7 man8/mailreeve.8 man8/mailreeve-milter.8 \
+	for page in man7/mailreeve.7 man7/mailreeve-checks.7 \
+		man8/mailreeve.8 man8/mailreeve-{milter,policyd}.8 \
 		man5/mailreeve.conf.5; do
 		[ -s /usr/share/man/$page ] || return 1
 	done
@@ -265,23 +276,28 @@ enforced() {
 		"550 5.1.1 <carl@alpha.example> does not exist here*$rule*"
 	printf 'Subject: local-1\n\nhello\n' |
 		sendmail -f root@lab.example bob@beta.example
-	is 'sendmail(1): in the mailbox' until_true 20 in_mailbox \
+	is 'sendmail(1): in the mailbox' until_true 60 in_mailbox \
 		bob@beta.example local-1
 	same 'every table answers' \
 		"$(mailreeve status | grep map_failing)" ''
 	same "Postfix's size limit is above the policy's 25M" \
 		"$(postconf -h message_size_limit)" 27262976
 	same 'Dovecot has its user database open for us' \
-		"$(stat -c '%a %G' /run/dovecot/auth-userdb)" '660 mailreeve'
+		"$(stat -c '%a %G' /run/dovecot/mailreeve-userdb)" '660 mailreeve'
+}
+
+# exposure UNIT MOST
+exposure() {
+	local figure
+
+	figure=$(systemd-analyze security "$1" --no-pager |
+		sed -n 's/.*Overall exposure level[^:]*: \([0-9.]*\).*/\1/p')
+	echo "        systemd-analyze security $1: $figure"
+	is "exposure of at most $2" awk "BEGIN { exit !($figure <= $2) }"
 }
 
 security() {
-	local figure
-
-	figure=$(systemd-analyze security mailreeve-milter --no-pager |
-		sed -n 's/.*Overall exposure level[^:]*: \([0-9.]*\).*/\1/p')
-	echo "        systemd-analyze security: $figure"
-	is 'exposure of at most 1.2' awk "BEGIN { exit !($figure <= 1.2) }"
+	exposure mailreeve-milter 1.2
 	same 'no capability' "$(awk '/^Cap(Eff|Prm|Bnd)/ { print $2 }' \
 		/proc/"$(main_pid)"/status | sort -u)" 0000000000000000
 }
@@ -298,12 +314,67 @@ reloaded() {
 	echo 'sise = 25M' >>$policy
 	is 'systemctl reload of a mistake fails' \
 		fails systemctl reload mailreeve-milter
-	is 'and the log says why' until_true 10 journal 'unknown setting "sise"'
+	is 'and the log says why' until_true 60 journal 'unknown setting "sise"'
 	refused 'the policy before it stays' nobody ann@alpha.example \
 		'451 4.5.4 *'
 	cp /tmp/policy $policy
 	systemctl reload mailreeve-milter
 	same 'it is the same process' "$(main_pid)" "$pid"
+}
+
+# In a process of its own, which confines itself further than the unit does.
+libspf2() {
+	printf 'check spf {\n\taction = reject\n\tengine = libspf2\n}\n' \
+		>>$policy
+	systemctl reload mailreeve-milter
+	arrives 'libspf2 lets pass' out.sender.example ann@alpha.example
+	refused 'libspf2 refuses' nohelo.example ann@alpha.example \
+		'550 5.7.23 *'
+	is 'spf_worker --self-test' /usr/libexec/mailreeve/spf_worker --self-test
+	cp /tmp/policy $policy
+	systemctl reload mailreeve-milter
+}
+
+# As the unit's sandbox lets it: a process for each question, a private copy, a
+# database.
+tables() {
+	local dir=/etc/postfix/tables kind ours='' before
+
+	before=$(postconf -h virtual_alias_maps)
+	mkdir $dir
+	for kind in hash cdb; do
+		echo "$kind@alpha.example ann@alpha.example" >$dir/$kind
+		postmap $kind:$dir/$kind
+	done
+	echo '/^pcre@alpha\.example$/ ann@alpha.example' >$dir/pcre
+	touch -d -1hour $dir/pcre # what a young one lacks is unsure
+	sqlite3 $dir/base "CREATE TABLE t (a, g); INSERT INTO t VALUES
+		('sqlite@alpha.example', 'ann@alpha.example')"
+	printf '%s\n' "dbpath = $dir/base" \
+		"query = SELECT g FROM t WHERE a = '%s'" >$dir/sqlite
+	for kind in hash cdb pcre sqlite; do
+		ours+=" $kind:$dir/$kind"
+	done
+	postconf -e "virtual_alias_maps=$before${ours/sqlite:/proxy:sqlite:}"
+	systemctl reload postfix
+	sed -i "s|^\taliases *=.*|&$ours|" $policy
+	systemctl reload mailreeve-milter
+	for kind in hash cdb pcre sqlite; do
+		same "$kind: accepted" "$(smtp out.sender.example \
+			$kind@alpha.example test-$kind)" \
+			'250 2.0.0 Ok: queued'
+		is "$kind: in the mailbox" until_true 60 \
+			in_mailbox ann@alpha.example test-$kind
+	done
+	refused 'none of them has it' out.sender.example carl@alpha.example \
+		"550 5.1.1 *$rule*"
+	same 'each of them answers' "$(mailreeve status | grep map_failing)" ''
+	same 'and the user may read them' \
+		"$(mailreeve setup postfix | grep 'cannot open')" ''
+	postconf -e "virtual_alias_maps=$before"
+	systemctl reload postfix
+	cp /tmp/policy $policy
+	systemctl reload mailreeve-milter
 }
 
 restarted() {
@@ -316,7 +387,7 @@ restarted() {
 	refused 'and our rule' nobody ann@alpha.example "550 5.5.4 *$rule*"
 	pid=$(main_pid)
 	kill -KILL "$pid"
-	is 'killed, it comes back' until_true 20 came_back "$pid"
+	is 'killed, it comes back' until_true 60 came_back "$pid"
 	refused 'with its rules' nobody ann@alpha.example "550 5.5.4 *$rule*"
 	echo 'sise = 25M' >>$policy
 	systemctl restart mailreeve-milter 2>/dev/null || :
@@ -368,16 +439,95 @@ socket_unit() {
 	refused 'our rule, by it' nobody ann@alpha.example "550 5.5.4 *$rule*"
 	hammer >/tmp/hammer &
 	for _ in 1 2 3 4 5; do
-		until_true 20 grown /tmp/hammer
+		until_true 60 grown /tmp/hammer
 		systemctl restart mailreeve-milter
 	done
-	until_true 20 grown /tmp/hammer
+	until_true 60 grown /tmp/hammer
 	: >/tmp/enough
 	wait $! || :
 	same 'five restarts lose no session' "$(sort -u /tmp/hammer)" ok
 	systemctl -q disable --now mailreeve-milter.socket mailreeve-milter \
 		2>/dev/null
 	systemctl -q enable --now mailreeve-milter 2>/dev/null
+}
+
+# The policy daemon alone, as setup says.
+policy_daemon() {
+	cp $policy /tmp/policy
+	cp /etc/postfix/main.cf /tmp/main.cf
+	sed -i '1i judge = policyd' $policy
+	is 'the policy daemon starts' systemctl start mailreeve-policyd
+	mailreeve setup postfix --main-cf | xargs -d '\n' postconf -e
+	postconf -e smtpd_milters=
+	is 'reload tells both' systemctl reload mailreeve-policyd
+	postfix reload 2>/dev/null
+	same 'its socket' \
+		"$(stat -c '%a %U:%G' /var/spool/postfix/mailreeve/policy.sock)" \
+		'660 mailreeve:postfix'
+	refused 'by the policy daemon' nobody ann@alpha.example \
+		"550 5.5.4 *introduces itself as \"nobody\"*$rule*"
+	arrives 'a good mail, by it' out.sender.example ann@alpha.example
+	# 0.2 for PrivateUsers, which it must not have, see its unit
+	exposure mailreeve-policyd 1.4
+	systemctl stop mailreeve-policyd
+	cp /tmp/main.cf /etc/postfix/main.cf
+	cp /tmp/policy $policy
+	systemctl reload mailreeve-milter
+	postfix reload 2>/dev/null
+}
+
+# The timers, which the README does not enable.
+timers() {
+	local unit mark=/var/lib/mailreeve/clock drop=/run/systemd/system
+	local clock=mailreeve-clock.service
+
+	for unit in clock purge; do
+		is "the units of mailreeve-$unit" good_units $unit
+		systemctl -q enable --now mailreeve-$unit.timer 2>/dev/null
+		same "mailreeve-$unit.timer waits" \
+			"$(systemctl show -P SubState mailreeve-$unit.timer)" \
+			waiting
+	done
+	is 'the first mark' systemctl start $clock
+	same 'it is for everybody to read' "$(stat -c '%a %U:%G' $mark)" \
+		'644 root:root'
+	is 'the hour follows' test "$(systemctl show -P \
+		NextElapseUSecMonotonic mailreeve-clock.timer)" != infinity
+	is 'purges may run' quiet mailreeve clock
+	sed -i 's/^1 [0-9]*/1 1000000000/' $mark
+	is 'a jump of the clock: no purges' fails quiet mailreeve clock
+	is 'the unit fails' fails systemctl start $clock
+	is 'and the log says what to do' until_true 60 \
+		clock_log 'moved forwards by .*run: mailreeve clock --clock-ok'
+	is 'mailreeve clock --clock-ok' quiet mailreeve clock --clock-ok
+	is 'the unit works again' systemctl start $clock
+	mkdir $drop/$clock.d
+	printf '[Service]\nExecStart=\nExecStart=%s\n' \
+		'/usr/bin/mailreeve clock' >$drop/$clock.d/show.conf
+	systemctl daemon-reload
+	is 'within its sandbox' systemctl start $clock
+	is 'it may ask whether NTP keeps the clock' until_true 60 \
+		clock_log '^synchronised  (yes|no)$'
+	rm -r $drop/$clock.d
+	systemctl daemon-reload
+	exposure mailreeve-clock 1.5
+	systemctl -q disable --now mailreeve-clock.timer mailreeve-purge.timer \
+		2>/dev/null
+	systemctl clean --what=state mailreeve-purge.timer
+}
+
+quiet() { "$@" >/dev/null 2>&1; }
+
+clock_log() {
+	journalctl --no-pager -q -o cat -u mailreeve-clock | grep -qE -- "$1"
+}
+
+good_units() {
+	local said
+
+	said=$(systemd-analyze verify --man=no mailreeve-"$1".service \
+		mailreeve-"$1".timer 2>&1)
+	equal "$said" ''
 }
 
 gone() {
@@ -403,12 +553,17 @@ arrives 'before, a bad HELO' nobody ann@alpha.example
 editor
 follow 'Add it to your server'
 is 'the blocks led to a running milter' test $observed = yes
+doctor
 files
 enforced
 security
 reloaded
+libspf2
+tables
 restarted
 socket_unit
+policy_daemon
+timers
 observed=yes
 follow 'Take it out again'
 gone

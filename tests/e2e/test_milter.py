@@ -13,6 +13,7 @@ from world.message import mail
 from world.milter import NO_REPLY, NOT_WANTED, strings
 
 BIG = "<big@net.example>"
+LIST = "\nlist all@net.example {\n\tsenders = anyone\n}\n"
 NO_CONTENT = "\ncheck size {\n\taction = off\n}\n"
 
 
@@ -41,7 +42,9 @@ ENVELOPE = {"connect", "helo", "mail", "rcpt"}
     (POLICY.replace("reject", "tag", 1) + NO_CONTENT,
      ENVELOPE | {"header"}, 0x111),
     (POLICY.replace("reject", "tag", 1), ENVELOPE | {"header", "body"}, 0x111),
-], ids=["content", "envelope", "tags", "all"])
+    (POLICY + LIST + NO_CONTENT, ENVELOPE, 0x10c),
+    ("mode = observe\n" + POLICY + LIST + NO_CONTENT, ENVELOPE, 0x100),
+], ids=["content", "envelope", "tags", "all", "list", "list, observed"])
 def test_it_asks_for_no_more_than_the_policy_needs(
         tmp_path, policy, steps, actions):
     with Milter(tmp_path, policy) as milter:
@@ -50,10 +53,30 @@ def test_it_asks_for_no_more_than_the_policy_needs(
         assert wanted(m) == steps
         assert answered(m) == {"mail", "rcpt"}
         assert m.macros == {
-            "connect": ["{daemon_name}", "{daemon_port}"],
+            "connect": ["{client_ptr}", "{daemon_addr}", "{daemon_name}",
+                        "{daemon_port}"],
             "helo": ["{tls_version}"],
-            "mail": ["i", "{auth_authen}", "{tls_version}"],
+            "mail": ["i", "{auth_authen}", "{mail_addr}", "{tls_version}"],
             "rcpt": ["i", "{rcpt_addr}"], "eom": ["i"]}
+        m.quit()
+
+
+@pytest.mark.parametrize("text, early", [
+    ("check dnsbl {\n\taction = reject\n}\ndnsbl bl.invalid {\n}\n", True),
+    ("check rdns {\n\taction = observe\n}\n", True),
+    ("user ann@net.example {\n\tcheck helo_resolves {\n"
+     "\t\taction = reject\n\t}\n}\n", True),
+    ("check spf {\n\taction = reject\n}\n", True),
+    ("check sender {\n\taction = reject\n}\n", False),
+    ("check mx {\n\taction = reject\n}\n", False),
+    ("authentication_results {\n\tadd = yes\n}\n", True)])
+def test_it_is_told_at_once_if_it_asks_the_dns_before_mail(
+        tmp_path, text, early):
+    """Postfix keeps what needs no answer until something does."""
+    with Milter(tmp_path, POLICY + text) as milter:
+        m = milter.client()
+        assert {"connect", "helo"} <= answered(m) if early else \
+            not {"connect", "helo"} & answered(m)
         m.quit()
 
 
@@ -187,6 +210,43 @@ def test_a_login_is_not_judged_as_a_stranger(milter):
     # libmilter keeps a step's macros until it gets new ones
     assert m.mail(SENDER, macros={"{tls_version}": "TLSv1.3"}).ok
     assert m.rcpt(ANN).code == 550
+    m.quit()
+
+
+# --- lists -------------------------------------------------------------------
+
+def test_members_come_before_the_list_goes(tmp_path):
+    with Milter(tmp_path, POLICY + LIST) as milter:
+        m = milter.session()
+        reply = deliver(m, to=("<ALL+x@net.example>",))
+        assert reply.ok
+        assert reply.changes == [
+            ("addrcpt", ANN.strip("<>")), ("addrcpt", "big@net.example"),
+            ("delrcpt", "<ALL+x@net.example>"),
+            ("delrcpt", "all+x@net.example")]
+        m.quit()
+
+
+def test_an_mta_that_lets_us_add_nobody(tmp_path):
+    """The mail is deferred, and nobody is dropped."""
+    with Milter(tmp_path, POLICY + LIST) as milter:
+        m = milter.session(actions=0x100)
+        reply = deliver(m, to=("<all@net.example>",))
+        assert (reply.code, reply.changes) == (451, [])
+        assert deliver(m, to=(ANN,)).ok
+        m.quit()
+
+
+def test_a_list_that_comes_with_a_reload(milter):
+    """A connection that was not asked for recipients goes on without."""
+    m = milter.session()
+    milter.write(POLICY + LIST)
+    milter.reload()
+    assert m.mail(SENDER).ok
+    assert m.rcpt("<all@net.example>").code == 550
+    m.quit()
+    m = milter.session()
+    assert deliver(m, to=("<all@net.example>",)).ok
     m.quit()
 
 

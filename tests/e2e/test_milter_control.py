@@ -52,12 +52,26 @@ def test_status_names_maps_that_fail(tmp_path):
         m.quit()
 
 
+def test_status_names_dns_servers(milter):
+    def dns(lines):
+        return [line.partition("=")[2] for line in lines
+                if line.startswith("dns_server=")]
+
+    servers = "dns {\n\tservers = 192.0.2.53 [2001:db8::53]:5353\n%s}\n"
+    for change in ("", "\tcache = 1M\n"):
+        milter.write(POLICY + servers % change)
+        milter.reload()
+        assert dns(milter.ask()) == ["192.0.2.53: not asked yet",
+                                     "[2001:db8::53]:5353: not asked yet"]
+    assert milter.status()["dns_cache"].endswith("of 1048576 octets")
+
+
 def test_control_takes_no_nonsense(milter):
     for request in (b"", b"\n", b"\0\n", b"status \n", b"STATUS\n",
                     b"quit\nstatus\n", b"x" * 60000 + b"\n", b"\xff\xfe\n",
                     b"%s%n\n"):
         got = milter.ask(request + (b"\n" if not request else b""))
-        assert got == ["error=ask for status or reload"], request
+        assert got == ["error=ask for status, rates, exceptions or reload"], request
     got = milter.ask(b"x" * 70000)
     assert got == ["error=the request is too long"]
     got = milter.ask(b"status\n" + b"y" * 20000)

@@ -208,7 +208,7 @@ def test_mistakes_are_shown_and_end_it(tmp_path):
 def test_options():
     def run(*args):
         return subprocess.run([PROGRAM, *args], capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=20)
+                              stdin=subprocess.DEVNULL, timeout=60)
     assert re.match(r"mailreeve-milter \d+\.\d+", run("--version").stdout)
     assert run("--help").stdout.startswith("usage: mailreeve-milter ")
     for wrong in (["-x"], ["-c"], ["--nonsense"], ["operand"]):
@@ -250,7 +250,7 @@ def test_a_daemon_leaves_no_pipe_behind(tmp_path):
     for path in (milter.control, milter.where[5:]):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-    ran = subprocess.run([PROGRAM, "-d", "-c", "mailreeve.conf"], timeout=20,
+    ran = subprocess.run([PROGRAM, "-d", "-c", "mailreeve.conf"], timeout=60,
                          capture_output=True, stdin=subprocess.DEVNULL,
                          cwd=tmp_path)        # waits until the pipes close
     assert ran.returncode == 0, ran.stderr
@@ -266,7 +266,7 @@ def test_a_daemon_without_standard_descriptors(tmp_path):
     milter.stop()
     shell = 'exec 0<&- 1>&- 2>&-; exec "$0" -d -c "$1"'
     assert subprocess.call(["/bin/sh", "-c", shell, PROGRAM, milter.path],
-                           timeout=20) == 0
+                           timeout=60) == 0
     works(milter)
     pid = daemon_pid(milter)
     for fd in range(3):
@@ -330,7 +330,7 @@ def test_reload_takes_the_new_policy(milter, how):
     assert begun.mail(SENDER).ok
     milter.write(STRICT)
     milter.process.send_signal(how)
-    milter.lines(r"reloaded$", timeout=20)
+    milter.lines(r"reloaded$", timeout=60)
     assert codes(milter) == 550
     assert begun.rcpt("<ann@other.example>").ok     # a mail has one policy
     begun.abort()
@@ -450,7 +450,7 @@ def test_restart_in_the_middle_of_mails(tmp_path, kind):
                 [signal.SIGUSR1, signal.SIGTERM, signal.SIGHUP,
                  signal.SIGTERM, signal.SIGINT])):
             milter.process.send_signal(number)
-        milter.lines("stopping: [0-5] mails under way", timeout=20)
+        milter.lines("stopping: [0-5] mails under way", timeout=60)
         wrong = []
         threads = [threading.Thread(target=finish, args=(m, wrong))
                    for m in sessions[1:]]
@@ -467,6 +467,21 @@ def test_restart_in_the_middle_of_mails(tmp_path, kind):
         assert not wrong, (i, wrong[0], milter.text())
         assert milter.stop() == 0
         os.truncate(milter.log, 0)
+
+
+def test_restart_waits_for_who_has_just_come(tmp_path):
+    """A client that has not begun its mail would hear 451 to it."""
+    milter = Milter(tmp_path, TAGGING)
+    m, wrong = milter.session(), []
+    milter.process.send_signal(signal.SIGTERM)
+    milter.lines("stopping: 0 mails under way", timeout=60)
+    with pytest.raises(subprocess.TimeoutExpired):
+        milter.process.wait(0.3)
+    assert m.mail(SENDER).ok
+    assert m.rcpt(ANN).ok
+    finish(m, wrong)
+    assert not wrong, (wrong[0], milter.text())
+    assert milter.stop() == 0
 
 
 def test_restart_with_only_idle_clients_is_quick(tmp_path):

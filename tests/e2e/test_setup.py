@@ -1,12 +1,15 @@
 """test_setup - what `mailreeve setup' prints, given to Postfix and Dovecot
 SPDX-License-Identifier: ISC
 
-Those that are installed here read it, in directories of the test's own.
+Those that are installed here read it, in directories of the test's own.  For
+the lines of Dovecot's plugin see test_setup_plugin.py.
 """
 import os
 import pathlib
+import pwd
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -89,6 +92,33 @@ def test_setup_main_cf(policy, postfix):
     assert postfix.setup(policy(), "--main-cf").stdout == lines
 
 
+def test_setup_aliases(policy, postfix):
+    """Each list in each of its domains; what is there already is left out."""
+    text = LISTENERS.replace("\tmailboxes", """\
+	domains = inline:{ a.example=x, b.example=x, net.example=x }
+	aliases = inline:{ all@a.example=all@a.example, all@b.example=ann@b.example }
+	mailboxes""").replace("\tdomains = inline:{ net.example=x }\n", "") + """\
+list staff@b.example {
+	senders = login
+}
+list all@* {
+	senders = own-domain
+}
+"""
+    path = policy(text)
+    lines = ["staff@b.example\tstaff@b.example", "all@b.example\tall@b.example",
+             "all@net.example\tall@net.example"]
+    assert postfix.setup(path, "--aliases").stdout.splitlines() == lines
+    shown = postfix.setup(path).stdout
+    assert "all@b.example has an alias already, to ann@b.example" in shown
+    assert "#  as it is: all@a.example" in shown
+    assert set(lines) < set(shown.splitlines())
+    assert "Not yet" not in shown
+    assert "Not yet: with mode = observe" in postfix.setup(
+        policy("mode = observe\n" + text)).stdout
+    assert postfix.setup(policy(), "--aliases").stdout == ""
+
+
 def test_setup_keeps_other_milters(policy, postfix):
     other = "{ inet:127.0.0.1:8891, default_action=accept }, unix:dkim/x"
     postfix.set(f"smtpd_milters={other}", "non_smtpd_milters=$smtpd_milters",
@@ -104,6 +134,74 @@ def test_setup_on_failure(policy, postfix):
     lines = postfix.setup(policy("on_failure = accept\n" + POLICY),
                           "--main-cf").stdout
     assert "default_action=accept }" in lines
+
+
+OURS = ("check_policy_service { unix:mailreeve/policy.sock, timeout=30s, "
+        "{ default_action = 451 4.3.0 The policy service does not answer, "
+        "please try again later } }")
+ALONE = "judge = policyd\n" + POLICY
+RECIPIENT = "smtpd_recipient_restrictions"
+END = "smtpd_end_of_data_restrictions"
+
+
+def test_setup_names_the_policy_daemon_only_where_it_is_used(policy, postfix):
+    assert "check_policy_service" not in postfix.setup(policy()).stdout
+    for text in (ALONE, POLICY.replace("1M", "1M\n\tverify = policyd", 1),
+                 POLICY + "listener 587 {\n\tjudge = policyd\n}\n"):
+        lines = postfix.setup(policy(text), "--main-cf").stdout
+        assert f"{RECIPIENT} = {OURS}\n" in lines
+        assert f"{END} = {OURS}\n" in lines
+        assert ("smtpd_milters" in lines) == (text != ALONE)
+    accepting = postfix.setup(policy("on_failure = accept\n" + ALONE),
+                              "--main-cf").stdout
+    assert "timeout=30s, default_action=DUNNO }" in accepting
+    patient = postfix.setup(policy("wait = 25s\n" + ALONE), "--main-cf").stdout
+    assert patient.count("unix:mailreeve/policy.sock, timeout=47s, ") == 2
+
+
+@pytest.mark.parametrize("before, after, permit", [
+    ("", OURS, None),
+    ("reject_unauth_destination, reject_rbl_client x.example, permit",
+     f"reject_unauth_destination, {OURS}, reject_rbl_client x.example, permit",
+     None),
+    ("reject_non_fqdn_recipient permit", f"reject_non_fqdn_recipient, {OURS}, "
+     "permit", None),
+    ("permit_mynetworks, reject_unauth_destination",
+     f"permit_mynetworks, reject_unauth_destination, {OURS}",
+     "permit_mynetworks"),
+    ("check_policy_service unix:mailreeve/policy.sock, "
+     "check_policy_service { inet:127.0.0.1:10023, timeout=5s }",
+     "check_policy_service { inet:127.0.0.1:10023, timeout=5s }, " + OURS,
+     None),
+])
+def test_setup_keeps_other_restrictions(policy, postfix, before, after, permit):
+    postfix.set(f"{RECIPIENT}={before}")
+    ran = postfix.setup(policy(ALONE), "--main-cf")
+    assert f"{RECIPIENT} = {after}\n" in ran.stdout
+    assert (f"has {permit} in front" in ran.stderr) == bool(permit)
+    postfix.append("main.cf", ran.stdout)
+    again = postfix.setup(policy(ALONE), "--main-cf").stdout
+    assert f"{RECIPIENT} = {after}\n" in again
+    undo = postfix.setup(policy(ALONE)).stdout
+    if before.startswith("reject_unauth"):
+        assert f"postconf -e '{RECIPIENT} = {before}'" in undo
+    if not before:
+        assert f"postconf -X {RECIPIENT}" in undo
+
+
+def test_setup_asks_at_data_for_a_second_header(policy, postfix):
+    both = ALONE + ("authentication_results {\n\tadd = yes\n"
+                    "\treceived_spf = yes\n}\n")
+    data = "smtpd_data_restrictions = check_policy_service"
+    assert data in postfix.setup(policy(both), "--main-cf").stdout
+    assert data not in postfix.setup(policy(ALONE), "--main-cf").stdout
+
+
+def test_setup_warns_of_a_service_with_a_list_of_its_own(policy, postfix):
+    postfix.append("master.cf", "2525 inet n - y - - smtpd\n"
+                   f"  -o {RECIPIENT}=permit_mynetworks,reject\n")
+    said = postfix.setup(policy(ALONE), "--main-cf").stderr
+    assert f"a service in master.cf has a {RECIPIENT} of its own" in said
 
 
 @pytest.mark.parametrize("socket, endpoint", [
@@ -188,16 +286,40 @@ def test_setup_postfix_likes_all_of_it(policy, postfix):
 def test_setup_compares_tables(policy, postfix):
     postfix.set("virtual_mailbox_domains=hash:/etc/postfix/d, lmdb:/x/other",
                 "virtual_alias_domains=", "recipient_delimiter=-",
-                "virtual_alias_maps=proxy:lmdb:/x/a", "virtual_mailbox_maps=")
+                "virtual_alias_maps=proxy:lmdb:/x/a, memcache:/x/m",
+                "virtual_mailbox_maps=")
     path = policy("maps {\n\tdomains = lmdb:/etc/postfix/d\n"
                   "\taliases = lmdb:/x/a lmdb:/x/mine\n"
-                  "\tmailboxes = userdb:/run/dovecot/auth-userdb\n}\n")
+                  "\tmailboxes = userdb:/run/dovecot/mailreeve-userdb\n}\n")
     text = " ".join(postfix.setup(path).stdout.replace("\n#", "").split())
     assert "virtual_mailbox_domains has lmdb:/x/other" in text
     assert "aliases } has lmdb:/x/mine" in text
     assert 'recipient_delimiter is "-", the policy\'s is "+"' in text
     assert "has hash:/etc/postfix/d" not in text
     assert "has lmdb:/x/a," not in text
+    assert ("has memcache:/x/m, which the policy's maps { aliases } cannot "
+            "have: the map type memcache is not supported: give the table "
+            "that it is a cache of") in text
+
+
+def test_setup_tables_that_the_milter_cannot_read(policy, postfix):
+    try:
+        pwd.getpwnam("mailreeve")
+    except KeyError:
+        pytest.skip("there is no user mailreeve")
+    if os.geteuid() != 0:
+        pytest.skip("only root can become mailreeve")
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        table = pathlib.Path(directory, "table")
+        table.write_text("a@alpha.example x\n")
+        path = policy(f"maps {{\n\taliases = texthash:{table}\n}}\n")
+        for mode, wanted in (0o600, True), (0o644, False):
+            table.chmod(mode)
+            said = postfix.setup(path).stdout.replace("\n#", "")
+            said = " ".join(said.split())
+            assert (f"The user mailreeve cannot open texthash:{table}: "
+                    "Permission denied." in said) is wanted
 
 
 def test_setup_for_an_old_postfix(policy):
@@ -228,11 +350,12 @@ def dovecot(*lines_and_args, policy, tmp_path):
 
 def test_setup_dovecot(policy, tmp_path):
     path = policy(LISTENERS.replace("mailboxes = inline", "mailboxes = userdb"
-                                    ":/run/dovecot/auth-userdb inline"))
+                                    ":/run/dovecot/mailreeve-userdb inline"))
     said = dovecot("--conf", policy=path, tmp_path=tmp_path)
     assert "inet_listener imap { port = 0 }" in said
     assert "inet_listener pop3 { port = 0 }" in said
-    assert "unix_listener auth-userdb { group = mailreeve mode = 0660 }" in said
+    assert ("unix_listener mailreeve-userdb { group = mailreeve mode = 0660 "
+            in said)
     said = dovecot(policy=path, tmp_path=tmp_path)
     assert "unix_listener /var/spool/postfix/private/auth {" in said
     assert "unix_listener /var/spool/postfix/private/dovecot-lmtp {" in said
@@ -242,7 +365,7 @@ def test_setup_dovecot(policy, tmp_path):
 def test_setup_dovecot_without_a_userdb(policy):
     lines = run("setup", "dovecot", "--conf", "-c", policy(),
                 "--dovecot-version", "2.4.1").stdout
-    assert lines == ""
+    assert "service" not in lines
 
 
 @pytest.mark.parametrize("version, setting", [

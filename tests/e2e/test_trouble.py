@@ -10,8 +10,8 @@ import pytest
 from conftest import POLICY, install, run, until
 from e2e.facts import Facts, explain
 
-from world import (MAIL_LOG, MAILREEVE_LOG, RawSmtp, log_end, log_lines, mail,
-                   wait_for_queue, where)
+from world import (MAIL_LOG, MAILREEVE_LOG, RawSmtp, dovecot, log_end,
+                   log_lines, mail, wait_for_queue, where)
 
 ANN, BOB = "ann@alpha.example", "bob@beta.example"
 NOBODY = "nobody@alpha.example"
@@ -30,7 +30,7 @@ def arrives(m, to=ANN, retry=None):
             c.ehlo()
             assert envelope(c, m, to).code == 250
             assert c.data(m).code == 250
-    found = where(m.subject, timeout=20)
+    found = where(m.subject, timeout=60)
     wait_for_queue()
     assert where(m.subject) == found == [(to, "INBOX")]
 
@@ -177,13 +177,9 @@ def test_reload_a_hundred_times_under_load(policy):
 
 @pytest.fixture
 def no_dovecot():
-    pid = int(pathlib.Path("/run/dovecot/master.pid").read_text())
-    run("doveadm", "stop")
-    until(lambda: not pathlib.Path(f"/proc/{pid}").exists() or "Z" in
-          pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3])
+    dovecot.stop()
     yield
-    subprocess.run(["dovecot"], check=True, stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    dovecot.start()
     until(lambda: run("doveadm", "user", "ann@alpha.example",
                       check=False).returncode == 0)
 
@@ -218,14 +214,13 @@ def test_mail_accepted_before_dovecot_went_waits(milter, request):
         assert c.read().code == 250
     left, = wait_for_queue()
     assert left["queue_name"] == "deferred"
-    subprocess.run(["dovecot"], check=True, stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    dovecot.start()
 
     def delivered():
         run("postqueue", "-f")
         return where(m.subject)
     assert until(delivered, 20) == [(ANN, "INBOX")]
-    run("doveadm", "stop")              # as the fixture expects
+    dovecot.stop()              # as the fixture expects
 
 
 # --- local submission, loops ------------------------------------------------------------
@@ -250,7 +245,7 @@ def test_sendmail():
     mark = log_end(MAILREEVE_LOG)
     m = mail([ANN, "info@alpha.example"])
     submit(m, BOB, ANN, "info@alpha.example")
-    assert where(m.subject, timeout=20) == [(ANN, "INBOX")]
+    assert where(m.subject, timeout=60) == [(ANN, "INBOX")]
     log_lines(MAILREEVE_LOG, ": accept: END-OF-MESSAGE from ", after=mark)
     assert wait_for_queue() == []
 

@@ -32,6 +32,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	}
 	assert(rest != NULL);
+	switch (mr_userdb_parse_listed(line, 1, &rest)) {
+	case MR_USERDB_LIST_NAME:
+		assert(strncmp(line, "LIST\t1", 6) == 0);
+		break;
+	case MR_USERDB_LIST_DONE:
+	case MR_USERDB_LIST_FAILED:
+		assert(strncmp(line, "DONE\t1", 6) == 0);
+		break;
+	case MR_USERDB_LIST_GREETING:
+	case MR_USERDB_LIST_GARBAGE:
+		break;
+	}
+	assert(rest != NULL);
 	mr_userdb_can_ask(line);
 	mr_arena_free(&arena);
 	return 0;

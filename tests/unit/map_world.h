@@ -85,6 +85,31 @@ static inline char *write_file(
 	return path;
 }
 
+/* Makes a table of TYPE from `text` with the real postmap(1). */
+static inline void postmap(
+	struct world *w, const char *type, const char *name, const char *text)
+{
+	char *path = write_file(w, name, text, 100);
+	char *command = mr_arena_printf(
+		w->arena, "postmap %s:%s 2>/dev/null", type, path);
+
+	assert_int_equal(system(command), 0);
+}
+
+static inline void need_postmap(const char *type)
+{
+	char command[100];
+
+	snprintf(command, sizeof(command),
+		"postconf -m 2>/dev/null | grep -qx %s", type);
+	if (system(command) == 0)
+		return;
+	print_error("SKIPPED: no postmap with %s here; install postfix and "
+		    "postfix-%s\n",
+		type, type);
+	skip();
+}
+
 static inline struct mr_map *open_map(
 	struct world *w, const char *type, const char *name)
 {

@@ -16,7 +16,36 @@ static const struct {
 	{ "texthash", -1 },
 	{ "texthash:virtual", -1 },
 	{ "lmdb:", -1 },
-	{ "hash:/etc/postfix/virtual", -1 },
+	{ "cdb:/etc/postfix/virtual", 0 },
+	{ "sqlite:/etc/postfix/virtual.cf", 0 },
+	{ "sqlite:virtual", -1 },
+	{ "socketmap:unix:/run/x:name", 0 },
+	{ "socketmap:unix:run/x:name", -1 },
+	{ "socketmap:unix:/run/x:", -1 },
+	{ "socketmap:unix:/run/x", -1 },
+	{ "socketmap:unix:/run/x:two words", -1 },
+	{ "socketmap:unix:/a-path-that-is-longer-than-the-hundred-and-eight-"
+	  "octets-that-fit-into-a-socket-address-of-this-kernel-and-of-others:x",
+		-1 },
+	{ "socketmap:inet:127.0.0.1:8461:name", 0 },
+	{ "socketmap:inet:localhost:8461:name", 0 },
+	{ "socketmap:inet:[::1]:8461:name", 0 },
+	{ "socketmap:inet:map.example.org:8461:name", -1 },
+	{ "socketmap:inet:127.0.0.1:name", -1 },
+	{ "socketmap:inet:127.0.0.1:0:name", -1 },
+	{ "socketmap:inet:127.0.0.1:65536:name", -1 },
+	{ "socketmap:name", -1 },
+	{ "hash:/etc/postfix/virtual", 0 },
+	{ "btree:/etc/postfix/virtual", 0 },
+	{ "hash:virtual", -1 },
+	{ "hash:/etc/postfix/virt\nual", -1 },
+	{ "regexp:virtual", -1 },
+	{ "mysql:/etc/postfix/virtual.cf", 0 },
+	{ "mysql:in_main_cf", 0 },
+	{ "static:yes", 0 },
+	{ "static:", -1 },
+	{ "postmap:/etc/postfix/virtual", -1 },
+	{ "proxy:mysql:/etc/postfix/virtual.cf", -1 },
 	{ "LMDB:/etc/postfix/virtual", -1 },
 	{ "inline:", -1 },
 	{ "userdb:/a-path-that-is-longer-than-the-hundred-and-eight-octets"
@@ -40,8 +69,15 @@ static void test_references(void **state)
 	}
 	mr_map_check("texthsah:/x", &error);
 	assert_non_null(strstr(error.text, "did you mean \"texthash\"?"));
-	mr_map_check("mysql:/x", &error);
-	assert_non_null(strstr(error.text, "texthash, inline, lmdb, userdb"));
+	mr_map_check("mysqi:/x", &error);
+	assert_non_null(strstr(error.text, "did you mean \"mysql\"?"));
+	mr_map_check("nonsense:/x", &error);
+	assert_non_null(strstr(error.text,
+		"texthash, inline, lmdb, cdb, sqlite, socketmap, userdb, hash, "
+		"btree"));
+	assert_non_null(strstr(error.text, "static, fail"));
+	mr_map_check("proxy:mysql:/x", &error);
+	assert_non_null(strstr(error.text, "give the table behind it"));
 }
 
 static const struct {
@@ -230,6 +266,23 @@ static void test_texthash_same_size_same_time(void **state)
 	mr_map_free(&map);
 }
 
+static void test_texthash_ends_in_a_line(void **state)
+{
+	struct world *w = *state;
+	char *path = write_file(w, "table", "a one@a.test\n", 100);
+	struct mr_map *map = open_map(w, "texthash", path);
+
+	write_file(w, "table", "a two@a.te", 0);
+	w->now += SECOND;
+	expect(w, map, "a", "one@a.test");
+	expect(w, map, "b", "?");
+	set_age(path, 6);
+	w->now += SECOND;
+	expect(w, map, "a", "two@a.te"); /* so it is meant */
+	expect(w, map, "b", "-");
+	mr_map_free(&map);
+}
+
 static void test_texthash_shrinks(void **state)
 {
 	struct world *w = *state;
@@ -368,6 +421,7 @@ int main(void)
 		TEST(test_texthash_changes),
 		TEST(test_texthash_opened_fresh),
 		TEST(test_texthash_same_size_same_time),
+		TEST(test_texthash_ends_in_a_line),
 		TEST(test_texthash_shrinks),
 		TEST(test_texthash_vanishes),
 		TEST(test_texthash_too_large),

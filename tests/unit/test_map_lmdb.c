@@ -6,33 +6,14 @@
 #include <lmdb.h>
 #include <sys/wait.h>
 
-/* Makes NAME.lmdb with the real postmap(1). */
-static void postmap(struct world *w, const char *name, const char *text)
-{
-	char *path = write_file(w, name, text, 100);
-	char *command =
-		mr_arena_printf(w->arena, "postmap lmdb:%s 2>/dev/null", path);
-
-	assert_int_equal(system(command), 0);
-}
-
-static void need_postmap(void)
-{
-	if (system("postconf -m 2>/dev/null | grep -qx lmdb") == 0)
-		return;
-	print_error("SKIPPED: no postmap with lmdb here; install postfix and "
-		    "postfix-lmdb\n");
-	skip();
-}
-
 static void test_lmdb(void **state)
 {
 	struct world *w = *state;
 	struct mr_map *map;
 	char *long_key;
 
-	need_postmap();
-	postmap(w, "table", "Key@Example.ORG value, with more\nb 2\n");
+	need_postmap("lmdb");
+	postmap(w, "lmdb", "table", "Key@Example.ORG value, with more\nb 2\n");
 	map = open_map(w, "lmdb", path_of(w, "table"));
 	expect(w, map, "key@example.org", "value, with more");
 	expect(w, map, "b", "2");
@@ -41,7 +22,7 @@ static void test_lmdb(void **state)
 	long_key = mr_arena_alloc(w->arena, MR_MAP_KEY_LONGEST + 1);
 	memset(long_key, 'x', MR_MAP_KEY_LONGEST);
 	expect(w, map, long_key, "-"); /* more than LMDB's 511 */
-	postmap(w, "table", "b 3\nc 3\n");
+	postmap(w, "lmdb", "table", "b 3\nc 3\n");
 	expect(w, map, "b", "3"); /* in place, so at once */
 	expect(w, map, "c", "3");
 	expect(w, map, "key@example.org", "-");
@@ -52,12 +33,14 @@ static void test_lmdb_replaced(void **state)
 {
 	struct world *w = *state;
 	struct mr_map *map;
+	struct mr_error error;
+	const char *value;
 
-	need_postmap();
-	postmap(w, "table", "a 1\n");
+	need_postmap("lmdb");
+	postmap(w, "lmdb", "table", "a 1\n");
 	map = open_map(w, "lmdb", path_of(w, "table"));
 	expect(w, map, "a", "1");
-	postmap(w, "other", "a 2\n");
+	postmap(w, "lmdb", "other", "a 2\n");
 	assert_int_equal(
 		rename(path_of(w, "other.lmdb"), path_of(w, "table.lmdb")), 0);
 	expect(w, map, "a", "1"); /* looked a moment ago */
@@ -66,11 +49,14 @@ static void test_lmdb_replaced(void **state)
 	unlink(path_of(w, "table.lmdb"));
 	w->now += SECOND;
 	expect(w, map, "a", "2"); /* what is open stays */
+	assert_int_equal(mr_map_get_at(map, w->arena, "b", w->now, w->now + 100,
+				 &value, &error),
+		MR_TEMPFAIL); /* it may be in the new one */
 	write_file(w, "table.lmdb", "not a database", 0);
 	w->now += SECOND;
 	expect(w, map, "a", "2");
 	unlink(path_of(w, "table.lmdb"));
-	postmap(w, "table", "a 3\n");
+	postmap(w, "lmdb", "table", "a 3\n");
 	w->now += SECOND;
 	expect(w, map, "a", "3");
 	mr_map_free(&map);
@@ -84,8 +70,8 @@ static void test_lmdb_outgrows(void **state)
 	char *text = mr_calloc(1, size + 100), *out = text;
 	struct mr_map *map;
 
-	need_postmap();
-	postmap(w, "table", "a 1\n");
+	need_postmap("lmdb");
+	postmap(w, "lmdb", "table", "a 1\n");
 	map = open_map(w, "lmdb", path_of(w, "table"));
 	expect(w, map, "a", "1");
 	out += sprintf(out, "a 2\n");
@@ -94,7 +80,7 @@ static void test_lmdb_outgrows(void **state)
 			"user%d@a-long-domain-name.example "
 			"target%d@b.example\n",
 			i, i);
-	postmap(w, "table", text);
+	postmap(w, "lmdb", "table", text);
 	free(text);
 	expect(w, map, "a", "2");
 	expect(w, map, "user299999@a-long-domain-name.example",
@@ -145,20 +131,20 @@ static void test_lmdb_broken_files(void **state)
 	assert_int_equal(mkdir(path_of(w, "table.lmdb"), 0700), 0);
 	assert_int_equal(mr_map_open(reference, &map, &error), -1);
 	rmdir(path_of(w, "table.lmdb"));
-	need_postmap();
-	postmap(w, "table", "");
+	need_postmap("lmdb");
+	postmap(w, "lmdb", "table", "");
 	map = open_map(w, "lmdb", path_of(w, "table"));
 	expect(w, map, "a", "?"); /* empty, and made just now */
 	set_age(path_of(w, "table.lmdb"), 100);
 	expect(w, map, "a", "-");
-	postmap(w, "table", "a 1\nb 2\n");
+	postmap(w, "lmdb", "table", "a 1\nb 2\n");
 	expect(w, map, "a", "1");
 	/* cut short in place: an answer, not SIGBUS */
 	assert_int_equal(truncate(path_of(w, "table.lmdb"), 4096), 0);
 	expect(w, map, "a", "?");
 	assert_int_equal(truncate(path_of(w, "table.lmdb"), 0), 0);
 	expect(w, map, "a", "?");
-	postmap(w, "table", "a 2\n");
+	postmap(w, "lmdb", "table", "a 2\n");
 	expect(w, map, "a", "2");
 	mr_map_free(&map);
 }
@@ -201,8 +187,8 @@ static void test_lmdb_lock(void **state)
 	int release, fd;
 	pid_t child;
 
-	need_postmap();
-	postmap(w, "table", "a 1\n");
+	need_postmap("lmdb");
+	postmap(w, "lmdb", "table", "a 1\n");
 	map = open_map(w, "lmdb", path_of(w, "table"));
 	expect(w, map, "a", "1");
 	child = lock_elsewhere(path_of(w, "table.lmdb"), &release);
@@ -228,12 +214,12 @@ static void change_lmdb(struct world *w, int round)
 		"stable here\nround %d\nmore%d of it\n", round, round);
 
 	if (round % 4 == 3) {
-		postmap(w, "other", text);
+		postmap(w, "lmdb", "other", text);
 		assert_int_equal(rename(path_of(w, "other.lmdb"),
 					 path_of(w, "table.lmdb")),
 			0);
 	} else {
-		postmap(w, "table", text);
+		postmap(w, "lmdb", "table", text);
 	}
 }
 
@@ -242,8 +228,8 @@ static void test_lmdb_crowd(void **state)
 	struct world *w = *state;
 	struct mr_map *map;
 
-	need_postmap();
-	postmap(w, "table", "stable here\n");
+	need_postmap("lmdb");
+	postmap(w, "lmdb", "table", "stable here\n");
 	map = open_map(w, "lmdb", path_of(w, "table"));
 	run_crowd(w, map, "stable", change_lmdb, 20);
 	expect(w, map, "round", "19");

@@ -2,35 +2,11 @@
  * hostile; what it does is told by the user asked for.  The real Dovecot is
  * tested end to end. */
 /* SPDX-License-Identifier: ISC */
-#include "tests/unit/map_world.h"
+#include "tests/unit/map_server.h"
 
 #include "common/map/userdb.h"
 
 #include <limits.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-struct server {
-	struct world *world;
-	char *path;
-	int listener, stop[2];
-	pthread_t thread;
-	atomic_uint connections;
-};
-
-/* Everything, whatever the socket takes at once. */
-static void say(int fd, const char *text, size_t length)
-{
-	while (length > 0) {
-		ssize_t sent = send(fd, text, length, MSG_NOSIGNAL);
-
-		if (sent <= 0)
-			return;
-		text += sent;
-		length -= (size_t)sent;
-	}
-}
 
 /* With the id for each `#`. */
 static void say_line(int fd, const char *line, unsigned id)
@@ -150,92 +126,9 @@ static void converse(struct server *s, int fd)
 	}
 }
 
-struct caller {
-	struct server *server;
-	int fd;
-	pthread_t thread;
-};
-
-static void *converse_thread(void *argument)
-{
-	struct caller *caller = argument;
-
-	converse(caller->server, caller->fd);
-	shutdown(caller->fd, SHUT_RDWR);
-	return NULL;
-}
-
-enum { CALLERS = 200 };
-
-/* Until stopped; then all connections end, as when Dovecot restarts. */
-static void *serve(void *argument)
-{
-	struct server *s = argument;
-	struct pollfd fds[] = { { s->listener, POLLIN, 0 },
-		{ s->stop[0], POLLIN, 0 } };
-	struct caller callers[CALLERS];
-	size_t n = 0;
-
-	while (poll(fds, 2, -1) > 0 && fds[1].revents == 0 && n < CALLERS) {
-		callers[n].server = s;
-		callers[n].fd = accept(s->listener, NULL, NULL);
-		if (pthread_create(&callers[n].thread, NULL, converse_thread,
-			    &callers[n]) == 0)
-			n++;
-	}
-	while (n-- > 0) {
-		shutdown(callers[n].fd, SHUT_RDWR);
-		pthread_join(callers[n].thread, NULL);
-		close(callers[n].fd);
-	}
-	return NULL;
-}
-
-static void start(struct server *s)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-	strcpy(address.sun_path, s->path);
-	s->listener = socket(AF_UNIX, SOCK_STREAM, 0);
-	assert_int_equal(
-		bind(s->listener, (struct sockaddr *)&address, sizeof(address)),
-		0);
-	assert_int_equal(listen(s->listener, 50), 0);
-	assert_int_equal(pipe(s->stop), 0);
-	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
-}
-
-static void stop(struct server *s)
-{
-	close(s->stop[1]);
-	pthread_join(s->thread, NULL);
-	close(s->stop[0]);
-	close(s->listener);
-	unlink(s->path);
-}
-
 static int begin_server(void **state)
 {
-	struct server *s = mr_calloc(1, sizeof(*s));
-	void *world;
-
-	begin(&world);
-	s->world = world;
-	s->path = path_of(s->world, "auth-userdb");
-	start(s);
-	*state = s;
-	return 0;
-}
-
-static int end_server(void **state)
-{
-	struct server *s = *state;
-	void *world = s->world;
-
-	stop(s);
-	end(&world);
-	free(s);
-	return 0;
+	return begin_with(state, "auth-userdb", converse);
 }
 
 static const struct {
@@ -273,20 +166,12 @@ static const struct {
 static void test_replies(void **state)
 {
 	struct server *s = *state;
-	struct world *w = s->world;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct mr_map *map = open_map(w, "userdb", s->path);
-		unsigned before;
+		struct mr_map *map = open_map(s->world, "userdb", s->path);
 
-		expect(w, map, "ann@a.test", "ann@a.test\tuid=1\thome=/h");
-		expect(w, map, rows[i].user, rows[i].want);
-		before = atomic_load(&s->connections);
-		expect(w, map, "ann@a.test", "ann@a.test\tuid=1\thome=/h");
-		if ((atomic_load(&s->connections) == before) != rows[i].keeps)
-			fail_msg("%s: %s", rows[i].user,
-				rows[i].keeps ? "connection was closed"
-					      : "connection was kept");
+		expect_reply(s, map, "ann@a.test\tuid=1\thome=/h", rows[i].user,
+			rows[i].want, rows[i].keeps);
 		mr_map_free(&map);
 	}
 }

@@ -58,6 +58,12 @@ static const char aliases_text[] =
 	"m2@m.test m2@m.test\n"
 	"jos\xc3\xa9@a.test m1@m.test\n"
 	"nothing@a.test ,\n"
+	"percent@a.test m1%m.test\n"
+	"bang@a.test sink.test!m1%x\n"
+	"J\xc3\x9cRG@a.test m1@m.test\n"
+	"tolist@a.test all@a.test\n"
+	"chainlist@a.test tolist@a.test\n"
+	"mixed@a.test m1@m.test, chainlist@a.test, x@sink.test, all@m.test\n"
 	"trash@a.test foo@\n"
 	"@all.test @m.test\n";
 
@@ -75,6 +81,12 @@ struct row {
 };
 
 static const struct row rows[] = {
+	{ "P percent hack", "percent+x@a.test", MR_RECIPIENT_MAILBOX,
+		"m1@m.test", "", "", "alias" },
+	{ "bang path", "bang@a.test", MR_RECIPIENT_REMOTE, "", "m1%x@sink.test",
+		"", "alias" },
+	{ "P UTF-8 in capitals", "j\xc3\xbcRG@a.test", MR_RECIPIENT_MAILBOX,
+		"m1@m.test", "", "", "alias" },
 	{ "P one target", "a1@a.test", MR_RECIPIENT_REMOTE, "", "one@sink.test",
 		"", "alias" },
 	{ "P detail goes on", "a1+d@a.test", MR_RECIPIENT_REMOTE, "",
@@ -244,7 +256,7 @@ static int begin(void **state)
 	w->aliases = table(w, "aliases", aliases_text);
 	w->mailboxes = table(w, "mailboxes", mailboxes_text);
 	w->maps = (struct mr_recipient_maps){ &w->domains, &w->aliases,
-		&w->mailboxes, 1, 1, 1, "+-" };
+		&w->mailboxes, 1, 1, 1, "+-", NULL };
 	*state = w;
 	return 0;
 }
@@ -294,6 +306,8 @@ static const char *kind_name(enum mr_recipient_kind kind)
 		return "remote";
 	case MR_RECIPIENT_UNKNOWN:
 		return "unknown";
+	case MR_RECIPIENT_LIST:
+		return "list";
 	}
 	return "?";
 }
@@ -463,10 +477,65 @@ static void test_missing_tables(void **state)
 	assert_int_equal(answer.kind, MR_RECIPIENT_FOREIGN);
 }
 
+/* However an alias leads to a list, it is seen; and only ours are lists. */
+static void test_lists(void **state)
+{
+	static const char *const lists[] = { "all@*", "staff@m.test", NULL };
+	static const struct {
+		const char *address, *lists, *targets;
+	} given[] = {
+		{ "all@a.test", "all@a.test", "" },
+		{ "ALL@A.test", "all@a.test", "" },
+		{ "all+x@a.test", "all@a.test", "" },
+		{ "all-x@a.test", "all@a.test", "" },
+		{ "\"all\"@a.test", "all@a.test", "" },
+		{ "\"all+x\"@a.test", "all@a.test", "" },
+		{ "<@x.test:all@a.test>", "all@a.test", "" },
+		{ "all@a.test.", "all@a.test", "" },
+		{ "all@c.test", "all@c.test", "" },
+		{ "staff@m.test", "staff@m.test", "" },
+		{ "staff@a.test", "", "staff@a.test" },
+		{ "all@sink.test", "", "" },
+		{ "all2@a.test", "", "all2@a.test" },
+		{ "tolist@a.test", "all@a.test", "" },
+		{ "tolist+y@a.test", "all@a.test", "" },
+		{ "chainlist@a.test", "all@a.test", "" },
+		{ "mixed@a.test", "all@a.test all@m.test",
+			"m1@m.test x@sink.test" },
+	};
+	struct world *w = *state;
+	struct mr_recipient_answer answer;
+	struct mr_error error;
+
+	w->maps.lists = lists;
+	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
+		const char *row = given[i].address;
+
+		if (mr_recipient_find(&w->maps, row, INT64_MAX, w->arena,
+			    &answer, &error) != MR_FOUND)
+			fail_msg("%s: %s", row, error.text);
+		if (differs(row, "lists", joined(w->arena, answer.lists),
+			    given[i].lists) +
+				differs(row, "targets",
+					joined(w->arena, answer.targets),
+					given[i].targets) +
+				differs(row, "kind",
+					answer.kind == MR_RECIPIENT_LIST
+						? "list"
+						: "other",
+					*given[i].lists != '\0' ? "list"
+								: "other") >
+			0)
+			fail();
+	}
+	w->maps.lists = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rows, begin, end),
+		cmocka_unit_test_setup_teardown(test_lists, begin, end),
 		cmocka_unit_test_setup_teardown(test_hopeless, begin, end),
 		cmocka_unit_test_setup_teardown(test_limits, begin, end),
 		cmocka_unit_test_setup_teardown(test_broken_tables, begin, end),

@@ -29,7 +29,16 @@ static void test_copies(void **state)
 				arena, cases[i].text, cases[i].longest),
 			cases[i].want);
 	expect_text("lower", mr_text_lower(arena, "ABC xyz [\xc3\x84]"),
-		"abc xyz [\xc3\x84]");
+		"abc xyz [\xc3\xa4]");
+	expect_text("lower, longer", mr_text_lower(arena, "\xc8\xba\xc8\xba"),
+		"\xe2\xb1\xa5\xe2\xb1\xa5");
+	expect_text("lower, no UTF-8",
+		mr_text_lower(arena, "A\xff\xc3"
+				     "B\xc3"),
+		"a\xff\xc3"
+		"b\xc3");
+	expect_text("lower, no case", mr_text_lower(arena, "\xe5\x90\x8d"),
+		"\xe5\x90\x8d");
 	mr_arena_free(&arena);
 	expect_done();
 }

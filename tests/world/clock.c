@@ -9,15 +9,24 @@
  * File times are the kernel's, so they are translated with the offset that was
  * in force at that time.  A time later than the file's ctime was set on purpose
  * (utimes), hence by the world's clock, and is left alone.  Monotonic clocks
- * are not touched: time-outs keep working, but a wait for an absolute
- * CLOCK_REALTIME waits too long.  Static and Go programs do not follow. */
+ * are not touched: time-outs keep working.  Of waits for an absolute
+ * CLOCK_REALTIME only those for a condition are translated, when they begin:
+ * libmilter's idle workers have them, and would never rest in a world that is
+ * behind.  Static and Go programs do not follow.
+ *
+ * Whether NTP keeps the clock (adjtimex) does not depend on this machine: a
+ * clock that is ahead or behind is not synchronised, and another is while there
+ * is a file /run/lab/synchronised. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -91,6 +100,48 @@ int timespec_get(struct timespec *ts, int base)
 	return base == TIME_UTC && clock_gettime(CLOCK_REALTIME, ts) == 0 ? base
 	                                                                  : 0;
 }
+
+/* Of one that goes by CLOCK_MONOTONIC the time is a small number. */
+int pthread_cond_timedwait(pthread_cond_t *restrict condition,
+	pthread_mutex_t *restrict mutex, const struct timespec *restrict until)
+{
+	int (*wait)(
+		pthread_cond_t *, pthread_mutex_t *, const struct timespec *) =
+		dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+	struct timespec now, shifted = *until;
+
+	if (shifted.tv_sec > 1000000000) {
+		syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
+		shifted.tv_sec -= offset_at(now.tv_sec, now.tv_nsec);
+	}
+	return wait(condition, mutex, &shifted);
+}
+
+int clock_adjtime(clockid_t id, struct timex *t)
+{
+	int state = syscall(SYS_clock_adjtime, id, t);
+	struct timespec now;
+	int64_t offset;
+
+	if (state < 0 || id != CLOCK_REALTIME)
+		return state;
+	syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
+	offset = offset_at(now.tv_sec, now.tv_nsec);
+	t->time.tv_sec += offset;
+	if (offset == 0 && access("/run/lab/synchronised", F_OK) == 0) {
+		t->status &= ~STA_UNSYNC;
+		return TIME_OK;
+	}
+	t->status |= STA_UNSYNC;
+	return TIME_ERROR;
+}
+
+int adjtimex(struct timex *t)
+{
+	return clock_adjtime(CLOCK_REALTIME, t);
+}
+
+int ntp_adjtime(struct timex *) __attribute__((alias("adjtimex")));
 
 /* --- file times --------------------------------------------------------- */
 

@@ -27,7 +27,7 @@ def log_end(path):
         return 0
 
 
-def log_lines(path, pattern="", timeout=10, after=0, count=1):
+def log_lines(path, pattern="", timeout=60, after=0, count=1):
     """The whole lines that match, as soon as there are `count' of them.
 
     TimeoutError, with the log's end, if they do not come.  With timeout=0:
@@ -64,7 +64,7 @@ def queue():
     return [json.loads(line) for line in out.splitlines()]
 
 
-def wait_for_queue(timeout=20):
+def wait_for_queue(timeout=60):
     """Wait until all mail is delivered or deferred; gives what is left."""
     end = time.monotonic() + timeout
     while True:

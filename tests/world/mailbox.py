@@ -33,7 +33,7 @@ class Imap(imaplib.IMAP4):
         return self.uid("search", None, *criteria)[1][0].split()
 
 
-def wait_for(user, box, *criteria, timeout=20):
+def wait_for(user, box, *criteria, timeout=60):
     """Wait for mail by IMAP; gives the client, box selected, and the UIDs.
 
         client, uids = wait_for(user, "INBOX", "SUBJECT", m.subject)

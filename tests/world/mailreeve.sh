@@ -33,8 +33,17 @@ mailreeve_settings() {
 	mailreeve_here || return 0
 	[ -e /etc/mailreeve/mailreeve.conf ] ||
 		die "mailreeve is in the world, but no policy: give one by -p"
+	mailreeve_publish
 	mailreeve_setup postfix --main-cf /etc/postfix/main.cf
 	mailreeve_setup dovecot --conf /etc/dovecot/local.conf
+}
+
+# The copy that Dovecot's plugin reads, and the mark without which it does not
+# purge; 75: there is no milter yet to be told.  A policy with a mistake is the
+# milter's to complain of.
+mailreeve_publish() {
+	mailreeve reload >/dev/null 2>&1 || :
+	mailreeve clock --advance >/dev/null 2>&1 || :
 }
 
 mailreeve_setup() {
@@ -48,4 +57,6 @@ mailreeve_setup() {
 mailreeve_start() {
 	mailreeve_here || return 0
 	start mailreeve-milter mailreeve-milter -d
+	! grep -q 'mailreeve/policy\.sock' /etc/postfix/main.cf ||
+		start mailreeve-policyd mailreeve-policyd -d
 }

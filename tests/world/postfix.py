@@ -10,7 +10,7 @@ import time
 MAIN_CF = "/etc/postfix/main.cf"
 
 
-def until(what, timeout=10):
+def until(what, timeout=60):
     """Wait until what() is true; its value."""
     end = time.monotonic() + timeout
     while not (value := what()):

@@ -31,7 +31,7 @@ def local_end(source, host):
     return (source, 0)
 
 
-def smtp(port=25, source=GOOD, helo="client.example", host=MX, timeout=30):
+def smtp(port=25, source=GOOD, helo="client.example", host=MX, timeout=60):
     """An smtplib client; TLS from the start on port 465.
 
     Before login() on a plain port: starttls(context=TLS).
@@ -80,7 +80,7 @@ class RawSmtp:
             assert c.last.code == 552
     """
 
-    def __init__(self, port=25, source=GOOD, host=MX, timeout=30):
+    def __init__(self, port=25, source=GOOD, host=MX, timeout=60):
         self.sock = socket.create_connection(
             (host, port), timeout, local_end(source, host))
         self.host, self.port, self.last = host, port, None

@@ -77,7 +77,9 @@ boot() {
 		systemd-networkd-wait-online.service systemd-resolved.service \
 		systemd-sysctl.service systemd-timesyncd.service \
 		systemd-udevd.service proc-sys-fs-binfmt_misc.automount \
-		console-getty.service getty.target; do
+		console-getty.service getty.target \
+		{rspamd,spamass-milter,spamd,spampd}.service \
+		spamassassin-maintenance.timer; do
 		ln -sf /dev/null $etc/$unit
 	done
 	# left to the script to start, when it has set them up

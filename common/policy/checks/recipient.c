@@ -41,10 +41,11 @@ static const struct mr_outcome outcomes[] = {
 static const char *describe(const struct mr_question *q)
 {
 	const struct mr_recipient_answer *found = &q->recipient->found;
-	const char *first =
-		found->mailboxes != NULL ? found->mailboxes[0] : NULL;
+	const char *first = found->lists[0];
 
-	if (first == NULL && found->remotes != NULL)
+	if (first == NULL)
+		first = found->mailboxes[0];
+	if (first == NULL)
 		first = found->remotes[0];
 	if (found->via == NULL)
 		return first;
@@ -69,6 +70,7 @@ static enum mr_finding run(
 		return MR_SKIP;
 	case MR_RECIPIENT_MAILBOX:
 	case MR_RECIPIENT_REMOTE:
+	case MR_RECIPIENT_LIST:
 		answer->detail = describe(q);
 		return MR_CLEAR;
 	case MR_RECIPIENT_UNKNOWN:

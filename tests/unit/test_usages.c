@@ -1,0 +1,189 @@
+/* test_usages - reports of usage, whole and broken, and what is known then. */
+/* SPDX-License-Identifier: ISC */
+#include "policyd/report.h"
+#include "policyd/store.h"
+#include "policyd/usages.h"
+#include "tests/unit/expect.h"
+#include "tests/unit/files.h"
+
+#include <stdlib.h>
+
+#define HEAD "request=mailreeve_usage\n"
+#define REST "bytes=5\nmessages=2\nlimit=10\n"
+
+static const struct {
+	const char *name, *text, *error; /* "": it is fine */
+} reports[] = {
+	{ "whole", HEAD "mailbox=ann\n" REST "\n", "" },
+	{ "another order", REST "mailbox=ann\n" HEAD "\n", "" },
+	{ "unknown", HEAD "x=y\nx=z\nmailbox=ann\n" REST "\n", "" },
+	{ "nothing", "", "its end is missing" },
+	{ "cut", HEAD "mailbox=ann\n" REST, "its end is missing" },
+	{ "cut in a number", HEAD "mailbox=ann\n" REST "limit",
+		"its end is missing" },
+	{ "two", HEAD "mailbox=ann\n" REST "\n\n", "more behind its end" },
+	{ "no =", HEAD "mailbox\n" REST "\n", "a line without =" },
+	{ "twice", HEAD "mailbox=ann\nmailbox=ben\n" REST "\n",
+		"mailbox is there twice" },
+	{ "nobody", HEAD REST "\n", "mailbox is missing" },
+	{ "an empty name", HEAD "mailbox=\n" REST "\n", "mailbox is no name" },
+	{ "a blank", HEAD "mailbox=a b\n" REST "\n", "mailbox is no name" },
+	{ "another request", "request=x\nmailbox=ann\n" REST "\n",
+		"it is no request=mailreeve_usage" },
+	{ "no limit", HEAD "mailbox=ann\nbytes=5\nmessages=2\n\n",
+		"limit is missing" },
+	{ "negative", HEAD "mailbox=ann\nbytes=-5\nmessages=2\nlimit=1\n\n",
+		"bytes is no number" },
+	{ "empty", HEAD "mailbox=ann\nbytes=\nmessages=2\nlimit=1\n\n",
+		"bytes is no number" },
+	{ "a delivery", HEAD "mailbox=ann\nsaved=7\ntime=9\n" REST "\n", "" },
+	{ "saved nothing", HEAD "mailbox=ann\nsaved=\n" REST "\n",
+		"saved is no number" },
+	{ "saved twice", HEAD "mailbox=ann\nsaved=1\nsaved=2\n" REST "\n",
+		"saved is there twice" },
+	{ "long ago", HEAD "mailbox=ann\ntime=-1\n" REST "\n",
+		"time is no number" },
+	{ "never", HEAD "mailbox=ann\ntime=99999999999999999999\n" REST "\n",
+		"time is too large" },
+	{ "large",
+		HEAD "mailbox=ann\nbytes=1\nmessages=2\n"
+		     "limit=9223372036854775808\n\n",
+		"limit is too large" },
+};
+
+static void test_reports(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++) {
+		size_t length = strlen(reports[i].text);
+		char *text = strdup(reports[i].text);
+		struct mr_report report;
+		struct mr_error error = { "" };
+		int result = mr_report_parse(text, length, &report, &error);
+
+		expect_text(reports[i].name, error.text, reports[i].error);
+		if (result == 0) {
+			expect_text(reports[i].name, report.mailbox, "ann");
+			expect_number(reports[i].name, report.bytes, 5);
+			expect_number(reports[i].name, report.messages, 2);
+			expect_number(reports[i].name, report.limit, 10);
+			expect_number(reports[i].name, report.saved,
+				strstr(reports[i].text, "saved") ? 7 : 0);
+			expect_number(reports[i].name, report.time,
+				strstr(reports[i].text, "time") ? 9 : 0);
+		}
+		free(text);
+	}
+	expect_done();
+}
+
+static void seen(void *context, const struct mr_state_store_row *row)
+{
+	/* a new boot, a minute later by the clock */
+	mr_usages_load(context, row,
+		&(struct mr_usages_now){ .boot_ms = 1000, .wall = 1060 });
+}
+
+static struct mr_state_store *open_store(struct mr_usages *usages)
+{
+	return mr_state_store_new(&mr_state_store_sqlite, "state.sqlite",
+		&(struct mr_state_store_owner){ usages, seen, NULL });
+}
+
+static void set(struct mr_usages *usages, struct mr_state_store *store,
+	const char *mailbox, int64_t bytes, int64_t wall, int want)
+{
+	expect_number(mailbox,
+		mr_usages_set(usages,
+			&(struct mr_report){ mailbox, bytes, 1, 10, 0, 0 },
+			&(struct mr_usages_now){ 500000, wall }, store),
+		want);
+}
+
+static void expect_known(struct mr_usages *usages, const char *mailbox,
+	int64_t boot_ms, int64_t bytes, int64_t age_ms)
+{
+	struct mr_usages_now now = { .boot_ms = boot_ms, .wall = 5 };
+	struct mr_usage_known known;
+
+	expect_number(mailbox, mr_usages_find(usages, mailbox, &now, &known),
+		bytes < 0 ? MR_NOTFOUND : MR_FOUND);
+	if (bytes < 0)
+		return;
+	expect_number(mailbox, known.bytes, bytes);
+	expect_number(mailbox, known.age_ms, age_ms);
+}
+
+static void test_known(void **state)
+{
+	struct mr_usages *usages = mr_usages_new(2, 60000);
+	struct mr_state_store *store = open_store(usages);
+
+	(void)state;
+	set(usages, store, "ann", 6, 1000, 0);
+	set(usages, store, "ann", 7, 1000, 0);
+	set(usages, store, "ben", 8, 9000, 0);
+	set(usages, store, "cat", 9, 1000, -1); /* no room */
+	expect_known(usages, "ann", 501000, 7, 1000);
+	expect_known(usages, "cat", 501000, -1, 0);
+	mr_state_store_free(&store);
+	mr_usages_free(&usages);
+
+	usages = mr_usages_new(2, 60000);
+	store = open_store(usages);
+	expect_number("loaded",
+		(long)mr_usages_status(
+			usages, &(struct mr_usages_now){ 1000, 1060 })
+			.mailboxes,
+		2);
+	expect_known(usages, "ann", 1000, 7, 60000);
+	/* written when the clock was ahead */
+	expect_known(usages, "ben", 1000, 8, 0);
+	mr_state_store_free(&store);
+	mr_usages_free(&usages);
+	expect_done();
+}
+
+/* Datagrams of two processes come in any order. */
+static void test_order(void **state)
+{
+	static const struct {
+		int64_t counted_ms, bytes, want;
+	} steps[] = {
+		{ 1000, 5, 5 },
+		{ 900, 4, 5 },       /* counted before */
+		{ 1000, 6, 6 },      /* by the same clock tick */
+		{ 999999999, 7, 7 }, /* in the future: counted now */
+		{ 5000, 8, 8 },
+		{ 0, 9, 9 }, /* not said: now */
+		{ 4000, 1, 9 },
+	};
+	struct mr_usages *usages = mr_usages_new(2, 60000);
+	struct mr_state_store *store = open_store(usages);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct mr_report report = { "ann", steps[i].bytes, 1, 10, 0,
+			steps[i].counted_ms };
+
+		mr_usages_set(usages, &report,
+			&(struct mr_usages_now){ 5000, 1000 }, store);
+		expect_known(usages, "ann", 5000, steps[i].want, 0);
+	}
+	mr_state_store_free(&store);
+	mr_usages_free(&usages);
+	expect_done();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reports),
+		cmocka_unit_test_setup_teardown(
+			test_known, files_enter, files_leave),
+		cmocka_unit_test_setup_teardown(
+			test_order, files_enter, files_leave),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
