@@ -272,6 +272,7 @@ step_fuzz() {
 			base64 "$found"
 		}
 	done
+	grep -hE 'Assertion|ERROR|SUMMARY' "$work"/corpus/*.log || :
 	return "$rc"
 }
 
