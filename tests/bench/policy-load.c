@@ -4,13 +4,17 @@
  * usage: policy-load PATH CONNECTIONS SECONDS [RATE]
  *
  * Each mail is two requests, RCPT and END-OF-MESSAGE.  Without RATE each
- * connection asks as soon as it has its answer.  With it, so many requests a
- * second are due, all connections in turn, and an answer's time counts from
- * when its request was due, even if that could not be sent yet.
+ * connection is a thread that sleeps until it has its answer, as smtpd(8) does,
+ * and asks again at once: whoever answers has to wake it.  With RATE, so many
+ * requests a second are due, all connections in turn, and an answer's time
+ * counts from when its request was due, even if that could not be sent yet.
  *
  * Prints requests=N seconds=S p50_us=N p99_us=N most_us=N refused=N. */
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,9 +44,10 @@ static struct {
 	size_t n, next;
 	int epoll;
 	int64_t pause, next_due; /* ns; 0: no rate */
-	uint32_t *times;         /* us */
-	size_t n_times;
-	unsigned long refused;
+	int64_t until;
+	uint32_t *times; /* us */
+	atomic_size_t n_times;
+	atomic_ulong refused;
 } load;
 
 static void die(const char *what)
@@ -103,8 +108,10 @@ static void ask(struct connection *c, int64_t due)
 
 static void note(struct connection *c, int64_t now)
 {
-	if (load.n_times < TIMES)
-		load.times[load.n_times++] = (uint32_t)((now - c->due) / 1000);
+	size_t n = atomic_fetch_add(&load.n_times, 1);
+
+	if (n < TIMES)
+		load.times[n] = (uint32_t)((now - c->due) / 1000);
 	if (strncmp(c->answer, "action=4", 8) == 0 ||
 		strncmp(c->answer, "action=5", 8) == 0)
 		load.refused++;
@@ -115,28 +122,64 @@ static void note(struct connection *c, int64_t now)
 	c->length = 0;
 }
 
-static void hear(struct connection *c)
+/* Is the answer whole?  Waits for octets. */
+static bool hear(struct connection *c)
 {
 	ssize_t got = recv(c->fd, c->answer + c->length,
 		sizeof(c->answer) - 1 - c->length, 0);
-	int64_t now;
 
 	if (got <= 0)
 		die("the server ended a connection");
 	c->length += (size_t)got;
 	c->answer[c->length] = '\0';
 	if (strstr(c->answer, "\n\n") == NULL)
-		return;
-	now = now_ns();
-	note(c, now);
-	if (load.pause == 0) {
-		ask(c, now);
-	} else if (c->owed > 0) {
-		c->owed--;
-		ask(c, c->owed_since);
-		c->owed_since += load.pause * (int64_t)load.n;
-	}
+		return false;
+	note(c, now_ns());
+	return true;
 }
+
+/* --- without pause */
+
+/* Who waits in recv(2) is also woken when its request is read; who waits in
+ * poll(2), as Postfix does, is not. */
+static void wait_for(const struct connection *c)
+{
+	struct pollfd poll_for = { .fd = c->fd, .events = POLLIN };
+
+	if (poll(&poll_for, 1, -1) < 0)
+		die("poll");
+}
+
+static void *hurry(void *connection)
+{
+	struct connection *c = connection;
+	int64_t now;
+
+	while ((now = now_ns()) < load.until) {
+		ask(c, now);
+		do
+			wait_for(c);
+		while (!hear(c));
+	}
+	return NULL;
+}
+
+static void run_threads(void)
+{
+	pthread_t *threads = calloc(load.n, sizeof(*threads));
+
+	if (threads == NULL)
+		die("memory");
+	for (size_t i = 0; i < load.n; i++)
+		if (pthread_create(&threads[i], NULL, hurry,
+			    &load.connections[i]) != 0)
+			die("thread");
+	for (size_t i = 0; i < load.n; i++)
+		pthread_join(threads[i], NULL);
+	free(threads);
+}
+
+/* --- at a rate */
 
 static void ask_what_is_due(int64_t now)
 {
@@ -151,22 +194,27 @@ static void ask_what_is_due(int64_t now)
 	}
 }
 
-static void run(int64_t until)
+static void run_at_rate(void)
 {
 	struct epoll_event events[EVENTS];
 
-	while (now_ns() < until) {
-		int wait_ms = 100, n;
+	while (now_ns() < load.until) {
+		int n;
 
-		if (load.pause > 0) {
-			ask_what_is_due(now_ns());
-			wait_ms = load.next_due - now_ns() > 1000000;
-		}
-		n = epoll_wait(load.epoll, events, EVENTS, wait_ms);
+		ask_what_is_due(now_ns());
+		n = epoll_wait(load.epoll, events, EVENTS,
+			load.next_due - now_ns() > 1000000);
 		if (n < 0 && errno != EINTR)
 			die("epoll");
-		for (int i = 0; i < n; i++)
-			hear(events[i].data.ptr);
+		for (int i = 0; i < n; i++) {
+			struct connection *c = events[i].data.ptr;
+
+			if (!hear(c) || c->owed == 0)
+				continue;
+			c->owed--;
+			ask(c, c->owed_since);
+			c->owed_since += load.pause * (int64_t)load.n;
+		}
 	}
 }
 
@@ -179,15 +227,16 @@ static int compare(const void *a, const void *b)
 
 static void print(double seconds)
 {
-	size_t n = load.n_times;
+	size_t n = load.n_times < TIMES ? load.n_times : TIMES;
 
 	if (n == 0)
 		die("no answer");
 	qsort(load.times, n, sizeof(*load.times), compare);
 	printf("requests=%zu seconds=%.3f p50_us=%u p99_us=%u most_us=%u "
 	       "refused=%lu\n",
-		n, seconds, load.times[n / 2], load.times[n * 99 / 100],
-		load.times[n - 1], load.refused);
+		load.n_times, seconds, load.times[n / 2],
+		load.times[n * 99 / 100], load.times[n - 1],
+		(unsigned long)load.refused);
 }
 
 int main(int argc, char **argv)
@@ -208,12 +257,13 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < load.n; i++)
 		call(&load.connections[i], argv[1]);
 	begin = load.next_due = now_ns();
-	if (argc == 5)
+	load.until = begin + (int64_t)(atof(argv[3]) * 1e9);
+	if (argc == 5) {
 		load.pause = (int64_t)(1e9 / atof(argv[4]));
-	else
-		for (size_t i = 0; i < load.n; i++)
-			ask(&load.connections[i], begin);
-	run(begin + (int64_t)(atof(argv[3]) * 1e9));
+		run_at_rate();
+	} else {
+		run_threads();
+	}
 	print((double)(now_ns() - begin) / 1e9);
 	return 0;
 }
