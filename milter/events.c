@@ -114,7 +114,7 @@ static unsigned our_stages(const struct connection *c)
 static void ask_ahead(struct connection *c, enum mr_moment moment)
 {
 	if (our_stages(c) != 0)
-		mr_ahead(c->policy, c->session, c->txn, moment);
+		mr_ahead(c->policy, c->session, c->txn, 1u << moment);
 }
 
 static void on_connect(void *context, struct mr_mta *mta, const char *name,
@@ -246,7 +246,7 @@ static enum mr_mta_answer on_mail(
 	c->txn->stages = stages;
 	c->txn->quotas = c->events->quotas;
 	c->headers = (struct mr_headers){ 0 };
-	mr_ahead(c->policy, c->session, c->txn, MR_AT_MAIL);
+	mr_ahead(c->policy, c->session, c->txn, 1u << MR_AT_MAIL);
 	answer = judge(c, mta, MR_STAGE_MAIL, NULL);
 	if (answer != MR_MTA_CONTINUE)
 		end_transaction(c);
@@ -305,7 +305,7 @@ static enum mr_mta_answer on_rcpt(
 	recipient = mr_txn_rcpt(c->txn, recipient_of(mta, arguments));
 	if (arguments[0] != NULL)
 		recipient->said = mr_arena_strdup(c->txn->arena, arguments[0]);
-	mr_ahead(c->policy, c->session, c->txn, MR_AT_RCPT);
+	mr_ahead(c->policy, c->session, c->txn, 1u << MR_AT_RCPT);
 	return judge(c, mta, MR_STAGE_RCPT, recipient);
 }
 

@@ -118,10 +118,10 @@ static bool is_asked(const struct mr_mail *mail, enum mr_stage stage)
 	return (mail->txn->stages & (1u << stage)) != 0;
 }
 
-static void ask_ahead(const struct mr_mail *mail, enum mr_moment moment)
+static void ask_ahead(const struct mr_mail *mail, unsigned moments)
 {
 	if (is_asked(mail, MR_STAGE_RCPT))
-		mr_ahead(mail->txn->policy, mail->session, mail->txn, moment);
+		mr_ahead(mail->txn->policy, mail->session, mail->txn, moments);
 }
 
 /* --- judging */
@@ -159,9 +159,8 @@ static struct mr_mail *begin_with_sender(
 
 	if (mail == NULL)
 		return NULL;
-	ask_ahead(mail, MR_AT_CONNECT);
-	ask_ahead(mail, MR_AT_HELO);
-	ask_ahead(mail, MR_AT_MAIL);
+	ask_ahead(mail,
+		1u << MR_AT_CONNECT | 1u << MR_AT_HELO | 1u << MR_AT_MAIL);
 	if (is_asked(mail, MR_STAGE_MAIL))
 		mail->refusal = judge(delegation, mail, MR_STAGE_MAIL, NULL);
 	return mail;
@@ -207,7 +206,7 @@ static const char *judge_recipient(struct mr_delegation *delegation,
 	if (mail->txn->n_recipients >= MR_RECIPIENTS_MOST)
 		return refuse_too_many(mail);
 	recipient = mr_txn_rcpt(mail->txn, address);
-	ask_ahead(mail, MR_AT_RCPT);
+	ask_ahead(mail, 1u << MR_AT_RCPT);
 	mail->answer = judge(delegation, mail, MR_STAGE_RCPT, recipient);
 	return mail->answer;
 }
@@ -345,7 +344,7 @@ static void ask_early(struct mr_delegation *delegation,
 
 	if (mr_judge_stages(policy, session, MR_JUDGE_POLICYD) ==
 		MR_EVERY_STAGE)
-		mr_ahead(policy, session, NULL, moment);
+		mr_ahead(policy, session, NULL, 1u << moment);
 	mr_session_free(&session);
 	mr_policy_release(&policy);
 }

@@ -311,14 +311,17 @@ enum mr_hostname mr_hostname_check(const char *name)
 	size_t length = strlen(name), labels = 0;
 	struct mr_error error;
 	struct mr_ip ip;
+	bool numeric;
 
 	if (length == 0 || length > MR_HOSTNAME_LONGEST)
 		return MR_HOSTNAME_INVALID;
 	if (name[0] == '[')
 		return check_literal(name);
-	if (mr_ip_parse(name, &ip, &error) == 0)
+	numeric = strspn(name, "0123456789.") == length;
+	if ((numeric || strchr(name, ':') != NULL) &&
+		mr_ip_parse(name, &ip, &error) == 0)
 		return MR_HOSTNAME_BARE_ADDRESS;
-	if (strspn(name, "0123456789.") == length)
+	if (numeric)
 		return MR_HOSTNAME_INVALID;
 	for (const char *label = name; *label != '\0'; labels++) {
 		size_t size = strcspn(label, ".");

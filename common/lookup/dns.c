@@ -92,8 +92,19 @@ void mr_dns_status(struct mr_dns *dns, struct mr_arena *arena,
 		dns->source->status(dns->state, arena, status);
 }
 
-/* As the sources want it; NULL if it cannot be asked. */
-static const char *asked_name(struct mr_arena *arena, const char *name)
+/* Is it as the sources want it?  Almost all are. */
+static bool is_plain(const char *name)
+{
+	const char *p = name;
+
+	while (*p != '\0' && (unsigned char)*p < 0x80 &&
+		!(*p >= 'A' && *p <= 'Z'))
+		p++;
+	return *p == '\0' && p > name && p[-1] != '.';
+}
+
+/* NULL if it cannot be asked. */
+static const char *make_plain(struct mr_arena *arena, const char *name)
 {
 	const char *ascii = mr_idn_ascii(arena, name);
 	char *lower;
@@ -105,17 +116,17 @@ static const char *asked_name(struct mr_arena *arena, const char *name)
 	length = strlen(lower);
 	if (length > 0 && lower[length - 1] == '.')
 		lower[length - 1] = '\0';
-	return mr_dns_wire_can_ask(lower) ? lower : NULL;
+	return lower;
 }
 
 enum mr_lookup mr_dns_ask(struct mr_dns *dns, const char *name,
 	enum mr_dns_type type, int64_t deadline_ms, struct mr_arena *arena,
 	struct mr_dns_answer *answer, struct mr_error *error)
 {
-	const char *asked = asked_name(arena, name);
+	const char *asked = is_plain(name) ? name : make_plain(arena, name);
 
 	memset(answer, 0, sizeof(*answer));
-	if (asked == NULL)
+	if (asked == NULL || !mr_dns_wire_can_ask(asked))
 		return MR_NOTFOUND;
 	return dns->source->ask(
 		dns->state, arena, asked, type, deadline_ms, answer, error);
@@ -124,15 +135,16 @@ enum mr_lookup mr_dns_ask(struct mr_dns *dns, const char *name,
 void mr_dns_prefetch(
 	struct mr_dns *dns, const char *name, enum mr_dns_type type)
 {
-	struct mr_arena *arena;
-	const char *asked;
+	struct mr_arena *arena = NULL;
 
 	if (dns->source->prefetch == NULL)
 		return;
-	arena = mr_arena_new(0);
-	asked = asked_name(arena, name);
-	if (asked != NULL)
-		dns->source->prefetch(dns->state, asked, type);
+	if (!is_plain(name)) {
+		arena = mr_arena_new(0);
+		name = make_plain(arena, name);
+	}
+	if (name != NULL && mr_dns_wire_can_ask(name))
+		dns->source->prefetch(dns->state, name, type);
 	mr_arena_free(&arena);
 }
 

@@ -84,7 +84,8 @@ bool mr_dns_alike(const struct mr_dns *dns, const struct mr_dns *other);
  *
  * MR_NOTFOUND: there are none, `answer` is filled all the same.
  * MR_TEMPFAIL: SERVFAIL and other refusals, no answer until `deadline_ms` (on
- * CLOCK_MONOTONIC); `answer` is empty. */
+ * CLOCK_MONOTONIC; 0: it is known already, or asked and not waited for);
+ * `answer` is empty. */
 enum mr_lookup mr_dns_ask(struct mr_dns *dns, const char *name,
 	enum mr_dns_type type, int64_t deadline_ms, struct mr_arena *arena,
 	struct mr_dns_answer *answer, struct mr_error *error);

@@ -166,14 +166,16 @@ static void engine_prefetch(
 	void *state, const char *name, enum mr_dns_type type)
 {
 	struct mr_dns_engine *engine = state;
-	uint64_t hash = mr_dns_hash(&engine->secret, name, type);
 	struct mr_error ignored;
+	uint64_t hash;
 
 	pthread_mutex_lock(&engine->lock);
 	if (mr_dns_cache_get(engine->cache, name, type, engine->clock()) ==
-			NULL &&
-		find(engine, name, type, hash) == NULL)
-		hand_over(engine, name, type, hash, &ignored);
+		NULL) {
+		hash = mr_dns_hash(&engine->secret, name, type);
+		if (find(engine, name, type, hash) == NULL)
+			hand_over(engine, name, type, hash, &ignored);
+	}
 	pthread_mutex_unlock(&engine->lock);
 }
 
@@ -222,10 +224,10 @@ static enum mr_lookup engine_ask(void *state, struct mr_arena *arena,
 	struct mr_dns_answer *answer, struct mr_error *error)
 {
 	struct mr_dns_engine *engine = state;
-	uint64_t hash = mr_dns_hash(&engine->secret, name, type);
 	enum mr_lookup found = MR_TEMPFAIL;
 	const struct mr_dns_kept *kept;
 	struct mr_dns_question *q;
+	uint64_t hash;
 
 	pthread_mutex_lock(&engine->lock);
 	kept = mr_dns_cache_get(engine->cache, name, type, engine->clock());
@@ -234,9 +236,10 @@ static enum mr_lookup engine_ask(void *state, struct mr_arena *arena,
 		found = mr_dns_kept_tell(
 			kept, engine->clock(), arena, answer, error);
 	} else {
+		hash = mr_dns_hash(&engine->secret, name, type);
 		q = find(engine, name, type, hash);
 		if (q != NULL)
-			engine->joined++;
+			engine->joined += deadline_ms > 0;
 		else
 			q = hand_over(engine, name, type, hash, error);
 		if (q != NULL)

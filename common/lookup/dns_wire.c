@@ -14,16 +14,16 @@ enum { UDP_SIZE = 1232 };
 
 bool mr_dns_wire_can_ask(const char *name)
 {
-	if (*name == '\0' || strlen(name) > NAME_LONGEST)
-		return false;
-	for (;;) {
-		size_t length = strcspn(name, ".");
+	const char *label = name, *p = name;
 
-		if (length == 0 || length > LABEL_LONGEST)
+	for (;; p++) {
+		if (*p != '.' && *p != '\0')
+			continue;
+		if (p == label || p - label > LABEL_LONGEST)
 			return false;
-		name += length;
-		if (*name++ == '\0')
-			return true;
+		if (*p == '\0')
+			return p - name <= NAME_LONGEST;
+		label = p + 1;
 	}
 }
 

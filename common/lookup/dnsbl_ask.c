@@ -57,25 +57,17 @@ static struct asking prepare(struct mr_dnsbl *d, size_t i,
 	return asking;
 }
 
-static struct asking *prepare_all(struct mr_dnsbl *d, struct mr_dns *dns,
-	const struct mr_dnsbl_items *items, struct mr_arena *arena)
-{
-	struct asking *askings = MR_NEW_ARRAY(arena, struct asking, d->n);
-
-	for (size_t i = 0; i < d->n; i++) {
-		askings[i] = prepare(d, i, items, arena);
-		if (askings[i].name != NULL)
-			mr_dns_prefetch(dns, askings[i].name, MR_DNS_A);
-	}
-	return askings;
-}
-
 void mr_dnsbl_prefetch(struct mr_dnsbl *d, struct mr_dns *dns,
 	const struct mr_dnsbl_items *items)
 {
 	struct mr_arena *arena = mr_arena_new(1024);
 
-	prepare_all(d, dns, items, arena);
+	for (size_t i = 0; i < d->n; i++) {
+		struct asking asking = prepare(d, i, items, arena);
+
+		if (asking.name != NULL)
+			mr_dns_prefetch(dns, asking.name, MR_DNS_A);
+	}
 	mr_arena_free(&arena);
 }
 
@@ -129,21 +121,30 @@ const struct mr_dnsbl_found *mr_dnsbl_ask(struct mr_dnsbl *d,
 {
 	struct mr_dnsbl_found *found =
 		MR_NEW_ARRAY(arena, struct mr_dnsbl_found, d->n);
-	struct asking *askings = prepare_all(d, dns, items, arena);
+	struct asking *askings = MR_NEW_ARRAY(arena, struct asking, d->n);
 	const char *client = items->client.family == 0
 	                             ? NULL
 	                             : mr_ip_format(arena, &items->client);
 
+	/* Without waiting, so that all are asked at once. */
 	for (size_t i = 0; i < d->n; i++) {
-		struct asking *a = &askings[i];
 		int ask = d->lists[i].ask;
 
 		found[i].item =
 			ask == MR_LISTED_CLIENT ? client : items->names[ask];
+		askings[i] = prepare(d, i, items, arena);
+		if (askings[i].name != NULL)
+			found[i].says = mr_dnsbl_question(dns, &d->lists[i],
+				askings[i].name, 0, arena, &found[i].code);
+	}
+	for (size_t i = 0; i < d->n; i++) {
+		struct asking *a = &askings[i];
+
 		if (a->name == NULL)
 			continue;
-		found[i].says = mr_dnsbl_question(dns, &d->lists[i], a->name,
-			deadline_ms, arena, &found[i].code);
+		if (found[i].says == MR_DNSBL_SILENT)
+			found[i].says = mr_dnsbl_question(dns, &d->lists[i],
+				a->name, deadline_ms, arena, &found[i].code);
 		learn(d, i, a, &found[i]);
 		if (found[i].says != MR_DNSBL_LISTED ||
 			is_trusted(d, i, a->kind))

@@ -34,13 +34,13 @@ static bool is_stranger(
 }
 
 void mr_ahead(const struct mr_policy *policy, const struct mr_session *session,
-	const struct mr_txn *txn, enum mr_moment moment)
+	const struct mr_txn *txn, unsigned moments)
 {
 	bool stranger = is_stranger(policy, session);
 
 	for (size_t i = 0; mr_checks[i] != NULL; i++)
 		if ((policy->on >> i & 1) &&
-			(mr_checks[i]->ahead_at >> moment & 1) &&
+			(mr_checks[i]->ahead_at & moments) != 0 &&
 			(stranger || !mr_checks[i]->about_sender))
-			mr_checks[i]->ahead(policy, session, txn, moment);
+			mr_checks[i]->ahead(policy, session, txn, moments);
 }

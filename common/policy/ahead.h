@@ -13,8 +13,9 @@
 
 #include "common/policy/check.h"
 
-/* Never waits.  `txn` is NULL before MAIL. */
+/* Never waits.  `moments` are those whose words are new, 1 << MR_AT_...; `txn`
+ * is NULL before MAIL. */
 void mr_ahead(const struct mr_policy *policy, const struct mr_session *session,
-	const struct mr_txn *txn, enum mr_moment moment);
+	const struct mr_txn *txn, unsigned moments);
 
 #endif

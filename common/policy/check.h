@@ -135,7 +135,7 @@ struct mr_check {
 	unsigned ahead_at; /* 1 << MR_AT_... at which there is what to ask */
 	void (*ahead)(const struct mr_policy *policy,
 		const struct mr_session *session, const struct mr_txn *txn,
-		enum mr_moment moment);
+		unsigned moments);
 	/* What the policy lacks for the check, if anybody has it on; `at` is
 	 * where.  NULL: nothing. */
 	void (*verify)(const struct mr_config *config,

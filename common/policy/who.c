@@ -104,15 +104,16 @@ void mr_policy_who(const struct mr_policy *policy, const char *address,
 const struct mr_scope *mr_policy_listener(
 	const struct mr_policy *policy, unsigned port, const char *daemon_name)
 {
+	const struct mr_scope *scopes =
+		mr_config_scopes(policy->config, MR_LISTENER);
 	const struct mr_scope *scope = NULL;
 	char text[16];
 
-	if (port != 0) {
+	if (port != 0 && scopes != NULL) {
 		snprintf(text, sizeof(text), "%u", port);
 		scope = mr_config_scope(policy->config, MR_LISTENER, text);
 	}
-	for (const struct mr_scope *s =
-			mr_config_scopes(policy->config, MR_LISTENER);
+	for (const struct mr_scope *s = scopes;
 		scope == NULL && s != NULL && daemon_name != NULL; s = s->next)
 		if (strcasecmp(s->title, daemon_name) == 0)
 			scope = s;

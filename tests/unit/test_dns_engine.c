@@ -181,6 +181,14 @@ static void test_prefetch(void **state)
 	mr_dns_engine.prefetch(w->engine, "slow.example", MR_DNS_A);
 	assert_int_equal(ask(w, "slow.example", 0).found, MR_FOUND);
 	assert_int_equal(questions(w), 1);
+	/* who does not wait has asked, too */
+	start = mr_clock_ms();
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(
+			ask(w, "slow.example.net", 0).found, MR_TEMPFAIL);
+	assert_in_range(mr_clock_ms() - start, 0, 100);
+	assert_int_equal(ask(w, "slow.example.net", 2000).found, MR_FOUND);
+	assert_int_equal(questions(w), 1);
 	/* and closing while one is under way */
 	mr_dns_engine.prefetch(w->engine, "silent.example", MR_DNS_A);
 }

@@ -161,12 +161,16 @@ static enum mr_finding run(
  * asked again. */
 static void ahead(const struct mr_policy *policy,
 	const struct mr_session *session, const struct mr_txn *txn,
-	enum mr_moment moment)
+	unsigned moments)
 {
 	struct mr_dnsbl_items items = mr_policy_items(
 		session, txn == NULL ? NULL : txn->sender.domain);
 
-	(void)moment;
+	/* At MAIL all again: another mail of the session may come late. */
+	if (moments == 1u << MR_AT_HELO)
+		items = (struct mr_dnsbl_items){
+			.names[MR_LISTED_HELO] = items.names[MR_LISTED_HELO]
+		};
 	if (!session->local)
 		mr_dnsbl_prefetch(policy->lists, policy->dns, &items);
 }

@@ -73,10 +73,10 @@ static enum mr_finding run(
 
 static void ahead(const struct mr_policy *policy,
 	const struct mr_session *session, const struct mr_txn *txn,
-	enum mr_moment moment)
+	unsigned moments)
 {
 	(void)txn;
-	(void)moment;
+	(void)moments;
 	if (!is_name(session))
 		return;
 	mr_dns_prefetch(policy->dns, session->helo, MR_DNS_A);

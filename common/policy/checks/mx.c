@@ -234,10 +234,10 @@ static enum mr_finding run(
 
 static void ahead(const struct mr_policy *policy,
 	const struct mr_session *session, const struct mr_txn *txn,
-	enum mr_moment moment)
+	unsigned moments)
 {
 	(void)session;
-	(void)moment;
+	(void)moments;
 	mr_dns_prefetch(policy->dns, txn->newest->address.domain, MR_DNS_MX);
 }
 

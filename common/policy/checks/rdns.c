@@ -85,12 +85,12 @@ static enum mr_finding run(
 
 static void ahead(const struct mr_policy *policy,
 	const struct mr_session *session, const struct mr_txn *txn,
-	enum mr_moment moment)
+	unsigned moments)
 {
 	struct mr_arena *arena;
 
 	(void)txn;
-	(void)moment;
+	(void)moments;
 	if (session->local || session->client.family == 0 ||
 		session->client_name != NULL || session->client_ptr != NULL)
 		return;

@@ -159,13 +159,13 @@ static enum mr_finding run(
 
 static void ahead(const struct mr_policy *policy,
 	const struct mr_session *session, const struct mr_txn *txn,
-	enum mr_moment moment)
+	unsigned moments)
 {
 	if (session->local || session->client.family == 0)
 		return;
-	if (moment == MR_AT_HELO && session->helo != NULL)
+	if ((moments >> MR_AT_HELO & 1) && session->helo != NULL)
 		mr_spf_prefetch(policy->dns, session->helo);
-	if (moment == MR_AT_MAIL && *txn->sender.domain != '\0')
+	if ((moments >> MR_AT_MAIL & 1) && *txn->sender.domain != '\0')
 		mr_spf_prefetch(policy->dns, txn->sender.domain);
 }
 
