@@ -48,19 +48,25 @@ static struct mr_publish *publish_of(struct mr_user *u)
 	return u->publish;
 }
 
+static int64_t boot_ms(void)
+{
+	struct timespec boot;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	return (int64_t)boot.tv_sec * 1000 + boot.tv_nsec / 1000000;
+}
+
 /* --- counting ----------------------------------------------------------- */
 
 void mr_publish_count_begins(struct mr_user *u, bool anew)
 {
 	struct mr_publish *p = publish_of(u);
-	struct timespec boot;
 
 	/* `count` answers once a round */
 	if (!anew && p->counted &&
 	    timeval_cmp(&p->round, &ioloop_timeval) == 0)
 		return;
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	p->boot_ms = (int64_t)boot.tv_sec * 1000 + boot.tv_nsec / 1000000;
+	p->boot_ms = boot_ms();
 	clock_gettime(CLOCK_REALTIME_COARSE, &p->begun);
 	p->round = ioloop_timeval;
 	p->counted = FALSE; /* it may fail */
@@ -83,7 +89,8 @@ bool mr_publish_is_outdated(const struct mr_user *u)
 	const struct timespec *begun =
 		u->publish == NULL ? written : &u->publish->begun;
 
-	return u->publish == NULL || !u->publish->counted || written->tv_sec > begun->tv_sec ||
+	return u->publish == NULL || !u->publish->counted ||
+		written->tv_sec > begun->tv_sec ||
 		(written->tv_sec == begun->tv_sec &&
 		 written->tv_nsec >= begun->tv_nsec);
 }
@@ -112,13 +119,6 @@ static int open_socket(const char *path, const char **why_r)
 	*why_r = t_strdup_printf("%s: %m", path);
 	i_close_fd(&fd);
 	return -1;
-}
-
-bool mr_publish_is_heard(struct mr_user *u)
-{
-	const struct mr_view *view = mr_user_view(u);
-
-	return view != NULL && access(view->usage, F_OK) == 0;
 }
 
 int mr_publish_can(const char *path, const char **why_r)
@@ -155,6 +155,25 @@ static uint64_t shown_limit(struct mr_user *u)
 	return limit == MR_UNLIMITED ? 0 : I_MAX(limit, 1);
 }
 
+/* `messages`: an attribute, "" where nobody counted. */
+static int send_text(struct mr_user *u, int fd, uint64_t bytes,
+	const char *messages, int64_t boot_ms, const char **why_r)
+{
+	uint64_t saved = u->publish->saved;
+	const char *text = t_strdup_printf("request=mailreeve_usage\n"
+		"mailbox=%s\nbytes=%"PRIu64"\n%slimit=%"PRIu64"\n"
+		"time=%"PRId64"\n%s\n", u->user->username, bytes, messages,
+		shown_limit(u), boot_ms, saved == 0 ? ""
+		: t_strdup_printf("saved=%"PRIu64"\n", saved));
+
+	if (send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+		*why_r = t_strdup_printf("send: %m");
+		return -1;
+	}
+	u->publish->saved = 0;
+	return 0;
+}
+
 static int send_report(
 	struct mr_user *u, int fd, int wait_ms, const char **why_r)
 {
@@ -162,23 +181,20 @@ static int send_report(
 	struct pollfd room = { .fd = fd, .events = POLLOUT };
 	uint64_t bytes = p->bytes + p->added_bytes;
 	uint64_t messages = p->messages + p->added_messages;
-	const char *text = t_strdup_printf("request=mailreeve_usage\n"
-		"mailbox=%s\nbytes=%"PRIu64"\nmessages=%"PRIu64"\n"
-		"limit=%"PRIu64"\ntime=%"PRId64"\n%s\n", u->user->username,
-		bytes, messages, shown_limit(u), p->boot_ms, p->saved == 0
-		? "" : t_strdup_printf("saved=%"PRIu64"\n", p->saved));
 
-	if ((wait_ms > 0 && poll(&room, 1, wait_ms) < 0) ||
-	    send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-		*why_r = t_strdup_printf("send: %m");
+	if (wait_ms > 0 && poll(&room, 1, wait_ms) < 0) {
+		*why_r = t_strdup_printf("poll: %m");
 		return -1;
 	}
+	if (send_text(u, fd, bytes,
+		      t_strdup_printf("messages=%"PRIu64"\n", messages),
+		      p->boot_ms, why_r) < 0)
+		return -1;
 	if (p->told_bytes != bytes || p->told_messages != messages)
 		p->tellings = 0;
 	p->tellings++;
 	p->told_bytes = bytes;
 	p->told_messages = messages;
-	p->saved = 0;
 	p->changed = FALSE;
 	return 0;
 }
@@ -205,6 +221,22 @@ int mr_publish_now(struct mr_user *u, const char **why_r)
 		result = send_report(u, fd, PATIENCE_MS, why_r);
 	i_close_fd(&fd);
 	return result;
+}
+
+/* Nobody counted: what is on record is what is there at most. */
+static bool is_on_record(const struct mr_user *u)
+{
+	return u->by_record && u->usage->usage.bytes <= INT64_MAX;
+}
+
+static int tell_delivery(struct mr_user *u, int fd, const char **why_r)
+{
+	if (is_on_record(u))
+		return send_text(u, fd, u->usage->usage.bytes, "", boot_ms(),
+			why_r);
+	if (mr_publish_is_outdated(u) && count(u, why_r) < 0)
+		return -1;
+	return send_report(u, fd, 0, why_r);
 }
 
 /* Counts, and tells what is worth it. */
@@ -249,9 +281,8 @@ void mr_publish_delivered(struct mr_user *u, struct mailbox *box,
 	T_BEGIN {
 		fd = open_usage(u, &why);
 		ignored = fd >= 0 && mr_quota_ignores(u, box);
-		if (fd >= 0 && !ignored &&
-		    (!mr_publish_is_outdated(u) || count(u, &why) == 0))
-			result = send_report(u, fd, 0, &why);
+		if (fd >= 0 && !ignored)
+			result = tell_delivery(u, fd, &why);
 		i_close_fd(&fd);
 		if (!ignored)
 			told(u, result, why);

@@ -5,9 +5,10 @@
  * is no matter: the next report, the timer of an IMAP session or `doveadm
  * mailreeve publish` mends it.  Where nobody listens nothing is counted for it.
  *
- * Where somebody listens a delivery has been counted by Dovecot before, so it
- * tells what that found and what it added, under the user's lock.  Whatever else changes is counted and
- * told once: in an IMAP session soon after, elsewhere at the user's end.
+ * A delivery tells under the user's lock: what Dovecot has counted before and
+ * what it added, or what is on record, where that was enough and nobody counted.
+ * Whatever else changes is counted and told once: in an IMAP session soon after,
+ * elsewhere at the user's end.
  */
 /* SPDX-License-Identifier: ISC */
 #ifndef MR_PLUGIN_PUBLISH_H
@@ -36,8 +37,6 @@ void mr_publish_changed(struct mr_user *u,
 void mr_publish_begin(struct mr_user *u);
 void mr_publish_end(struct mr_user *u);
 
-/* Is there a socket that this user's policy names? */
-bool mr_publish_is_heard(struct mr_user *u);
 /* Does somebody listen there?  -1: *why_r says why not. */
 MR_EXPORTED int mr_publish_can(const char *path, const char **why_r);
 /* Counts and tells, and waits for a moment if it must. */

@@ -162,8 +162,7 @@ static bool is_ours_alone(struct mr_user *u, const struct mr_view *view)
 {
 	return u->deliveries > 0 && !u->user->autocreated && view != NULL &&
 		!view->observe && mr_compat_enforces(u->root) &&
-		!mr_compat_has_more(u->root) && !has_mbox(u->user) &&
-		!mr_publish_is_heard(u);
+		!mr_compat_has_more(u->root) && !has_mbox(u->user);
 }
 
 /* Whoever was warned, or has reached a level, is not far. */

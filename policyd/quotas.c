@@ -16,6 +16,7 @@ static enum mr_lookup find(void *context, const char *mailbox,
 		.bytes = (uint64_t)known.bytes,
 		.booked = known.booked,
 		.age_ms = known.age_ms,
+		.at_most = known.at_most,
 	};
 	return MR_FOUND;
 }

@@ -6,15 +6,15 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Those from SAVED on need not be there. */
-enum { REQUEST, MAILBOX, BYTES, MESSAGES, LIMIT, SAVED, TIME, NAMES };
+/* Those from MESSAGES on need not be there. */
+enum { REQUEST, MAILBOX, BYTES, LIMIT, MESSAGES, SAVED, TIME, NAMES };
 
 static const char *const names[NAMES] = {
 	[REQUEST] = "request",
 	[MAILBOX] = "mailbox",
 	[BYTES] = "bytes",
-	[MESSAGES] = "messages",
 	[LIMIT] = "limit",
+	[MESSAGES] = "messages",
 	[SAVED] = "saved",
 	[TIME] = "time",
 };
@@ -43,7 +43,7 @@ int mr_report_parse(char *text, size_t length, struct mr_report *report,
 		return mr_error_set(error, "it is too long");
 	if (mr_attributes_split(text, length, names, NAMES, values, error) < 0)
 		return -1;
-	for (int i = 0; i < SAVED; i++)
+	for (int i = 0; i < MESSAGES; i++)
 		if (values[i] == NULL)
 			return mr_error_set(error, "%s is missing", names[i]);
 	if (strcmp(values[REQUEST], "mailreeve_usage") != 0)
@@ -57,6 +57,8 @@ int mr_report_parse(char *text, size_t length, struct mr_report *report,
 		read_number(values, SAVED, &report->saved, error) < 0 ||
 		read_number(values, TIME, &report->time, error) < 0)
 		return -1;
+	if (values[MESSAGES] == NULL)
+		report->messages = MR_REPORT_NOT_COUNTED;
 	report->mailbox = values[MAILBOX];
 	return 0;
 }

@@ -4,12 +4,13 @@
  *   request=mailreeve_usage
  *   mailbox=ann@example.net
  *   bytes=1048576
- *   messages=12
  *   limit=1073741824
+ *   messages=12          (optional)
  *   saved=20480          (optional)
  *   time=86400123        (optional)
  *
  * In the attribute format (attributes.h), with its empty line at the end.
+ * Without the messages nobody has counted: it holds so many octets at most.
  * Nothing here reads or writes a socket.
  */
 /* SPDX-License-Identifier: ISC */
@@ -24,9 +25,13 @@
 /* Octets of a datagram, and of a mailbox's name in it. */
 enum { MR_REPORT_LONGEST = 2048, MR_REPORT_MAILBOX = 512 };
 
+enum { MR_REPORT_NOT_COUNTED = -1 };
+
 struct mr_report {
 	const char *mailbox; /* printable, as the userdb has the user */
-	int64_t bytes, messages;
+	int64_t bytes;
+	int64_t messages; /* MR_REPORT_NOT_COUNTED: the bytes are at most so
+	                     many */
 	int64_t limit; /* octets, as Dovecot sees it; for display.  0: none */
 	int64_t saved; /* octets of the one mail that a delivery has just saved;
 	                  0: it is about something else */

@@ -13,7 +13,7 @@
 #include <uthash.h>
 
 struct usage {
-	int64_t bytes, messages, limit;
+	int64_t bytes, messages, limit; /* as the report has them */
 	int64_t at_ms;      /* CLOCK_BOOTTIME; before the boot: negative */
 	int64_t counted_ms; /* by the report, which may have been on its way
 	                       for longer than the next one; 0: unknown */
@@ -145,7 +145,7 @@ void mr_usages_load(struct mr_usages *usages,
 	bool added;
 
 	if (strcmp(row->kind, MR_STORE_USAGE) != 0 || row->value[0] < 0 ||
-		row->value[1] < 0 || row->value[2] < 0)
+		row->value[1] < MR_REPORT_NOT_COUNTED || row->value[2] < 0)
 		return;
 	pthread_mutex_lock(&usages->lock);
 	one = find_or_add(usages, row->name, &added);
@@ -186,9 +186,19 @@ static struct usage *find(struct mr_usages *usages, const char *mailbox)
 	return one;
 }
 
+static bool is_at_most(const struct usage *one)
+{
+	return one->messages == MR_REPORT_NOT_COUNTED;
+}
+
+/* What is known at most is never new: the mail that may not fit is let in, and
+ * Dovecot counts. */
 static int64_t age_of(const struct usage *one, const struct mr_usages_now *now)
 {
-	return now->boot_ms - (one->tried_ms == 0 ? one->at_ms : one->tried_ms);
+	if (one->tried_ms != 0)
+		return now->boot_ms - one->tried_ms;
+	return is_at_most(one) ? MR_QUOTA_FULL_MS + 1
+	                       : now->boot_ms - one->at_ms;
 }
 
 enum mr_lookup mr_usages_find(struct mr_usages *usages, const char *mailbox,
@@ -206,6 +216,7 @@ enum mr_lookup mr_usages_find(struct mr_usages *usages, const char *mailbox,
 			.limit = one->limit,
 			.booked = one->book.octets,
 			.age_ms = age_of(one, now),
+			.at_most = is_at_most(one),
 		};
 	pthread_mutex_unlock(&usages->lock);
 	return one == NULL ? MR_NOTFOUND : MR_FOUND;
@@ -226,6 +237,7 @@ static bool book(struct mr_usages *usages, struct mr_booking *booking,
 		.bytes = (uint64_t)one->bytes,
 		.booked = one->book.octets,
 		.age_ms = age_of(one, now),
+		.at_most = is_at_most(one),
 	};
 	booking->room = mr_quotas_room(&fill, booking->size, booking->limit);
 	if (booking->room == MR_ROOM_OLD)

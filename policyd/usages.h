@@ -18,6 +18,7 @@
 #include "common/state/quotas.h"
 #include "policyd/report.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,7 @@ struct mr_usage_known {
 	int64_t bytes, messages, limit;
 	uint64_t booked;
 	int64_t age_ms;
+	bool at_most; /* so many bytes; then messages are not known */
 };
 enum mr_lookup mr_usages_find(struct mr_usages *usages, const char *mailbox,
 	const struct mr_usages_now *now, struct mr_usage_known *known);

@@ -16,7 +16,8 @@ enum mr_room mr_quotas_room(
 		return MR_ROOM_BOOKED;
 	if (fill->age_ms > MR_QUOTA_FULL_MS)
 		return MR_ROOM_OLD;
-	return mr_quota_fits(limit, fill->bytes, size == 0 ? 1 : size)
+	return fill->at_most || mr_quota_fits(limit, fill->bytes,
+					size == 0 ? 1 : size)
 	               ? MR_ROOM_BOOKED
 	               : MR_ROOM_NONE;
 }

@@ -12,6 +12,7 @@
 
 #include "common/base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,13 +26,14 @@ struct mr_fill {
 	uint64_t bytes;  /* that it has, by Dovecot's last word */
 	uint64_t booked; /* that are on their way, with headers */
 	int64_t age_ms;  /* of that word */
+	bool at_most;    /* it was not counted, and may have less */
 };
 
 enum mr_room {
 	MR_ROOM_ENOUGH,
 	MR_ROOM_UNKNOWN, /* nothing was said of the mailbox */
 	MR_ROOM_BOOKED,  /* not beside what is on its way, or a hair's breadth
-	                    too little: Dovecot alone can tell */
+	                    too little, or not counted: Dovecot alone can tell */
 	MR_ROOM_OLD,     /* none, by a word that is too old to go by */
 	MR_ROOM_NONE,
 };

@@ -54,13 +54,14 @@ const char *mr_quota_question(struct mr_arena *arena, const char *mailbox)
 
 /* --- the answer */
 
-enum { KNOWN, BYTES, BOOKED, AGE, WHY, ANSWER };
+enum { KNOWN, BYTES, BOOKED, AGE, COUNTED, WHY, ANSWER };
 
 static const char *const answer[ANSWER] = {
 	[KNOWN] = "known",
 	[BYTES] = "bytes",
 	[BOOKED] = "booked",
 	[AGE] = "age",
+	[COUNTED] = "counted",
 	[WHY] = "error",
 };
 
@@ -76,8 +77,13 @@ static int read_numbers(
 			    answer[i], values[i], &number[i], error) < 0)
 			return -1;
 	}
-	*fill = (struct mr_fill){ (uint64_t)number[BYTES],
-		(uint64_t)number[BOOKED], number[AGE] };
+	*fill = (struct mr_fill){
+		.bytes = (uint64_t)number[BYTES],
+		.booked = (uint64_t)number[BOOKED],
+		.age_ms = number[AGE],
+		.at_most = values[COUNTED] != NULL &&
+		           strcmp(values[COUNTED], "no") == 0,
+	};
 	return 0;
 }
 
@@ -114,9 +120,10 @@ const char *mr_quota_answer(struct mr_arena *arena, enum mr_lookup found,
 	case MR_FOUND:
 		return mr_arena_printf(arena,
 			"known=yes\nbytes=%" PRIu64 "\nbooked=%" PRIu64
-			"\nage=%" PRId64 "\n\n",
+			"\nage=%" PRId64 "\n%s\n",
 			fill->bytes, fill->booked,
-			fill->age_ms < 0 ? 0 : fill->age_ms);
+			fill->age_ms < 0 ? 0 : fill->age_ms,
+			fill->at_most ? "counted=no\n" : "");
 	}
 	return "known=no\n\n";
 }

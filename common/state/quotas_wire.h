@@ -7,8 +7,9 @@
  *                                  age=1500
  *
  * In the attribute format (attributes.h), each with its empty line.  The age is
- * in milliseconds.  Of a mailbox that nothing is known of the answer is
- * known=no; what the policy daemon will not answer is error=WHY.
+ * in milliseconds; counted=no beside it: it has so many bytes at most.  Of a
+ * mailbox that nothing is known of the answer is known=no; what the policy
+ * daemon will not answer is error=WHY.
  *
  * Nothing here reads or writes a socket.
  */

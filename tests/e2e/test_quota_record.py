@@ -139,9 +139,20 @@ def test_a_larger_record_than_the_rest(delivered):
     assert int(record_of(b)[1][1]) > 40000
 
 
-def test_where_it_is_published(delivered):
-    """It is counted then, as ever: a report says what is there."""
-    b = delivered(40000)
+def test_what_is_published(delivered):
+    """The record, as what is there at most, by a delivery that is not counted;
+    else what was counted."""
+    def report_of(mail):
+        assert deliver(mail).code == 250
+        told = {}
+        while "saved" not in told:  # the session may just tell its end
+            told = dict(line.split("=", 1)
+                        for line in sock.recv(4096).decode().split())
+        assert told["mailbox"] == b.user
+        assert int(told["limit"]) == 100 * 1024
+        return told
+
+    b = delivered(30000)
     with b.imap("INBOX") as c:
         expunge(c)
     path = "/run/mailreeve/usage.sock"
@@ -151,12 +162,14 @@ def test_where_it_is_published(delivered):
         try:
             os.chmod(path, 0o666)
             sock.settimeout(10)
-            assert deliver(b.mail(1000)).code == 250
-            told = {}
-            while "saved" not in told:  # the session may just tell its end
-                told = dict(line.split("=", 1)
-                            for line in sock.recv(4096).decode().split())
-            assert told["mailbox"] == b.user
-            assert 1000 <= int(told["bytes"]) < 3000
+            told = report_of(b.mail(1000))
+            assert "messages" not in told
+            assert told["bytes"] == record_of(b)[1][1]
+            assert 31000 <= int(told["bytes"]) < 35000
+            assert 1000 <= int(told["saved"]) < 3000
+            report_of(b.mail(30000))
+            told = report_of(b.mail(1000))      # no more far
+            assert told["messages"] == "3"
+            assert 32000 <= int(told["bytes"]) < 36000
         finally:
             os.unlink(path)

@@ -24,6 +24,7 @@ static const struct {
 	int64_t age_ms;
 	uint64_t size, limit;
 	enum mr_room room;
+	bool at_most;
 } rooms[] = {
 	{ "empty", 0, 0, 0, 50 * KB, 100 * KB, MR_ROOM_ENOUGH },
 	{ "no limit", INT64_MAX, INT64_MAX, 0, INT64_MAX, MR_UNLIMITED,
@@ -45,6 +46,12 @@ static const struct {
 		100 * KB, MR_ROOM_BOOKED },
 	{ "too large for a mailbox", 0, 0, 0, UINT64_MAX, 100 * KB,
 		MR_ROOM_NONE },
+	{ "not counted, and it fits", 40 * KB, 0, 0, 50 * KB, 100 * KB,
+		MR_ROOM_ENOUGH, true },
+	{ "not counted", 50 * KB + 1, 0, 0, 50 * KB, 100 * KB, MR_ROOM_BOOKED,
+		true },
+	{ "not counted and old", 50 * KB + 1, 0, HOUR_MS + 1, 50 * KB, 100 * KB,
+		MR_ROOM_OLD, true },
 };
 
 static void test_rooms(void **state)
@@ -52,7 +59,7 @@ static void test_rooms(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
 		struct mr_fill fill = { rooms[i].bytes, rooms[i].booked,
-			rooms[i].age_ms };
+			rooms[i].age_ms, rooms[i].at_most };
 
 		expect_number(rooms[i].name,
 			mr_quotas_room(&fill, rooms[i].size, rooms[i].limit),

@@ -45,6 +45,10 @@ static const struct {
 		"time is no number" },
 	{ "never", HEAD "mailbox=ann\ntime=99999999999999999999\n" REST "\n",
 		"time is too large" },
+	{ "not counted", HEAD "mailbox=ann\nbytes=5\nlimit=10\n\n", "" },
+	{ "messages are no number",
+		HEAD "mailbox=ann\nbytes=5\nlimit=10\nmessages=-1\n\n",
+		"messages is no number" },
 	{ "large",
 		HEAD "mailbox=ann\nbytes=1\nmessages=2\n"
 		     "limit=9223372036854775808\n\n",
@@ -65,7 +69,10 @@ static void test_reports(void **state)
 		if (result == 0) {
 			expect_text(reports[i].name, report.mailbox, "ann");
 			expect_number(reports[i].name, report.bytes, 5);
-			expect_number(reports[i].name, report.messages, 2);
+			expect_number(reports[i].name, report.messages,
+				strstr(reports[i].text, "messages")
+					? 2
+					: MR_REPORT_NOT_COUNTED);
 			expect_number(reports[i].name, report.limit, 10);
 			expect_number(reports[i].name, report.saved,
 				strstr(reports[i].text, "saved") ? 7 : 0);
@@ -175,6 +182,44 @@ static void test_order(void **state)
 	expect_done();
 }
 
+static enum mr_room book(struct mr_usages *usages, uint64_t size)
+{
+	struct mr_booking booking = { "ann", size, 100000, MR_ROOM_UNKNOWN };
+
+	mr_usages_book(usages, &booking, 1,
+		&(struct mr_usages_now){ .boot_ms = 2000, .wall = 1060 });
+	return booking.room;
+}
+
+/* What nobody counted refuses nothing for good, and lets one mail in to see;
+ * the store knows of it. */
+static void test_at_most(void **state)
+{
+	struct mr_report report = { "ann", 50000, MR_REPORT_NOT_COUNTED, 100000,
+		0, 1000 };
+	const struct mr_usages_now now = { .boot_ms = 1000, .wall = 1000 };
+	struct mr_usages *usages = mr_usages_new(2, 60000);
+	struct mr_state_store *store = open_store(usages);
+
+	(void)state;
+	mr_usages_set(usages, &report, &now, store);
+	mr_state_store_free(&store);
+	mr_usages_free(&usages);
+	usages = mr_usages_new(2, 60000);
+	store = open_store(usages);
+	expect_number("it fits", book(usages, 10000), MR_ROOM_ENOUGH);
+	expect_number("to see", book(usages, 70000), MR_ROOM_OLD);
+	expect_number("one at a time", book(usages, 70000), MR_ROOM_BOOKED);
+	report.messages = 5;
+	report.time = 1500;
+	mr_usages_set(
+		usages, &report, &(struct mr_usages_now){ 2000, 1060 }, store);
+	expect_number("counted", book(usages, 70000), MR_ROOM_NONE);
+	mr_state_store_free(&store);
+	mr_usages_free(&usages);
+	expect_done();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +228,8 @@ int main(void)
 			test_known, files_enter, files_leave),
 		cmocka_unit_test_setup_teardown(
 			test_order, files_enter, files_leave),
+		cmocka_unit_test_setup_teardown(
+			test_at_most, files_enter, files_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,10 +134,13 @@ static const char *describe(
 	if (found->room == MR_ROOM_UNKNOWN)
 		return mr_arena_printf(arena, "how full %s is was not said yet",
 			found->mailbox);
-	return mr_arena_printf(arena, "%s has %s and %s on its way, limit %s%s",
-		found->mailbox, mr_size_for_people(arena, found->fill.bytes),
+	return mr_arena_printf(arena,
+		"%s has %s%s and %s on its way, limit %s%s", found->mailbox,
+		found->fill.at_most ? "at most " : "",
+		mr_size_for_people(arena, found->fill.bytes),
 		mr_size_for_people(arena, found->fill.booked),
-		mr_size_for_people(arena, found->limit), rooms[found->room]);
+		mr_size_for_people(arena, found->limit),
+		found->fill.at_most ? "" : rooms[found->room]);
 }
 
 /* NULL: there is what to ask. */
