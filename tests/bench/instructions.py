@@ -81,8 +81,9 @@ def figures():
     for name in delivery.SOCKETS:
         cost[name], calls[name] = per_delivery(name)
     total = {name: sum(calls[name].values()) for name in calls}
-    for name, what in delivery.NAMES.items():
-        yield (f"10 KB by LMTP, Dovecot {delivery.version()}, {what}",
+    for name in delivery.SOCKETS:
+        yield (f"10 KB by LMTP, Dovecot {delivery.version()}, "
+               f"{delivery.NAMES[name]}",
                f"{cost[name] / 1000:.1f}",
                f"thousand instructions, {total[name]:.1f} calls", "")
     yield ("  our plugin to stock count, instructions",
