@@ -121,6 +121,7 @@ def test_slow_and_deaf_ones_are_given_up(policyd):
         while time.monotonic() < start + 60:
             trickle.send(b"x")
             works(policyd)
+            time.sleep(0.001)   # it is to be too slow, not too long
     assert slow.receive() is None
     policyd.lines(ENDED + "it did not go on in time", timeout=60,
                   count=before + 3)
