@@ -48,7 +48,7 @@ static struct mr_publish *publish_of(struct mr_user *u)
 	return u->publish;
 }
 
-static int64_t boot_ms(void)
+static int64_t boottime_ms(void)
 {
 	struct timespec boot;
 
@@ -66,7 +66,7 @@ void mr_publish_count_begins(struct mr_user *u, bool anew)
 	if (!anew && p->counted &&
 	    timeval_cmp(&p->round, &ioloop_timeval) == 0)
 		return;
-	p->boot_ms = boot_ms();
+	p->boot_ms = boottime_ms();
 	clock_gettime(CLOCK_REALTIME_COARSE, &p->begun);
 	p->round = ioloop_timeval;
 	p->counted = FALSE; /* it may fail */
@@ -213,27 +213,49 @@ static void told(struct mr_user *u, int result, const char *why)
 		e_debug(u->event, "usage is not published: %s", why);
 }
 
-int mr_publish_now(struct mr_user *u, const char **why_r)
+static int count_and_send(struct mr_user *u, int wait_ms, const char **why_r)
 {
 	int fd = open_usage(u, why_r), result = -1;
 
 	if (fd >= 0 && count(u, why_r) == 0)
-		result = send_report(u, fd, PATIENCE_MS, why_r);
+		result = send_report(u, fd, wait_ms, why_r);
 	i_close_fd(&fd);
 	return result;
 }
 
-/* Nobody counted: what is on record is what is there at most. */
-static bool is_on_record(const struct mr_user *u)
+int mr_publish_now(struct mr_user *u, const char **why_r)
 {
-	return u->by_record && u->usage->usage.bytes <= INT64_MAX;
+	return count_and_send(u, PATIENCE_MS, why_r);
+}
+
+void mr_publish_refused(struct mr_user *u)
+{
+	const char *why;
+
+	if (!u->by_record || u->user->autocreated)
+		return;
+	T_BEGIN {
+		int result = count_and_send(u, 0, &why);
+
+		told(u, result, why);
+	} T_END;
+}
+
+/* Nobody counted, and now that the mail is there nobody need: what is on record
+ * is there at most. */
+static bool is_on_record(struct mr_user *u)
+{
+	const char *at;
+
+	return u->by_record && mr_usage_suffices(&u->usage->usage,
+		mr_user_limit(u, &at), ioloop_time);
 }
 
 static int tell_delivery(struct mr_user *u, int fd, const char **why_r)
 {
 	if (is_on_record(u))
-		return send_text(u, fd, u->usage->usage.bytes, "", boot_ms(),
-			why_r);
+		return send_text(u, fd, u->usage->usage.bytes, "",
+			boottime_ms(), why_r);
 	if (mr_publish_is_outdated(u) && count(u, why_r) < 0)
 		return -1;
 	return send_report(u, fd, 0, why_r);

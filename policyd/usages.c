@@ -94,29 +94,56 @@ static int64_t when_counted(
 	                                                        : report->time;
 }
 
+static struct mr_state_store_row row_of(const struct usage *one,
+	const char *mailbox, const struct mr_usages_now *now)
+{
+	return (struct mr_state_store_row){
+		.kind = MR_STORE_USAGE,
+		.name = mailbox,
+		.at = now->wall - (now->boot_ms - one->at_ms) / 1000,
+		.value = { one->bytes, one->messages, one->limit },
+	};
+}
+
+/* Where nobody has counted again, what was counted still holds, and the new
+ * mail; so that a mail that does not fit is refused as ever. */
+static void take(struct usage *one, const struct mr_report *report,
+	const struct mr_usages_now *now)
+{
+	one->limit = report->limit;
+	if (report->messages != MR_REPORT_NOT_COUNTED ||
+		one->messages == MR_REPORT_NOT_COUNTED) {
+		one->bytes = report->bytes;
+		one->messages = report->messages;
+		one->at_ms = now->boot_ms;
+	} else {
+		if (__builtin_add_overflow(
+			    one->bytes, report->saved, &one->bytes) ||
+			one->bytes > report->bytes)
+			one->bytes = report->bytes;
+		one->messages += report->saved > 0;
+	}
+	if (report->messages != MR_REPORT_NOT_COUNTED)
+		one->tried_ms = 0;
+}
+
 int mr_usages_set(struct mr_usages *usages, const struct mr_report *report,
 	const struct mr_usages_now *now, struct mr_state_store *store)
 {
-	struct mr_state_store_row row = {
-		.kind = MR_STORE_USAGE,
-		.name = report->mailbox,
-		.at = now->wall,
-		.value = { report->bytes, report->messages, report->limit },
-	};
 	int64_t counted_ms = when_counted(report, now);
+	struct mr_state_store_row row;
 	struct usage *one;
 	bool added, old;
 
 	pthread_mutex_lock(&usages->lock);
 	one = find_or_add(usages, report->mailbox, &added);
+	if (added && one != NULL)
+		one->messages = MR_REPORT_NOT_COUNTED;
 	old = one != NULL && counted_ms < one->counted_ms;
 	if (one != NULL && !old) {
-		one->bytes = report->bytes;
-		one->messages = report->messages;
-		one->limit = report->limit;
-		one->at_ms = now->boot_ms;
+		take(one, report, now);
 		one->counted_ms = counted_ms;
-		one->tried_ms = 0;
+		row = row_of(one, report->mailbox, now);
 	}
 	if (one != NULL && report->saved > 0)
 		mr_bookings_saved(
@@ -165,15 +192,9 @@ void mr_usages_save(struct mr_usages *usages, const struct mr_usages_now *now,
 
 	pthread_mutex_lock(&usages->lock);
 	HASH_ITER (hh, usages->all, one, next) {
-		mr_state_store_put(
-			store, &(struct mr_state_store_row){
-				       .kind = MR_STORE_USAGE,
-				       .name = one->mailbox,
-				       .at = now->wall -
-		                             (now->boot_ms - one->at_ms) / 1000,
-				       .value = { one->bytes, one->messages,
-					       one->limit },
-			       });
+		struct mr_state_store_row row = row_of(one, one->mailbox, now);
+
+		mr_state_store_put(store, &row);
 	}
 	pthread_mutex_unlock(&usages->lock);
 }

@@ -194,7 +194,7 @@ static bool wait_until(struct mr_dns_engine *engine, struct mr_dns_question *q,
 		deadline_ms = 0;
 	until.tv_sec = deadline_ms / 1000;
 	until.tv_nsec = deadline_ms % 1000 * 1000000;
-	while (q->kept == NULL)
+	while (q->kept == NULL && deadline_ms > 0)
 		if (pthread_cond_timedwait(
 			    &q->answered, &engine->lock, &until) == ETIMEDOUT)
 			break;

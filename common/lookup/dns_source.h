@@ -6,7 +6,8 @@
 #include "common/lookup/dns_wire.h"
 
 struct mr_dns_source {
-	/* As mr_dns_ask; the name is lower case and can be asked. */
+	/* As mr_dns_ask; the name is lower case and can be asked.  It is the
+	 * caller's: what of the answer points to it is a copy. */
 	enum mr_lookup (*ask)(void *state, struct mr_arena *arena,
 		const char *name, enum mr_dns_type type, int64_t deadline_ms,
 		struct mr_dns_answer *answer, struct mr_error *error);

@@ -209,7 +209,7 @@ static enum mr_lookup zone_ask(void *state, struct mr_arena *arena,
 	const struct fault *fault;
 
 	(void)deadline_ms;
-	name = mr_arena_strdup(arena, name);
+	name = mr_arena_strdup(arena, name); /* some owner will be */
 	answer->ttl = UINT32_MAX;
 	for (unsigned i = 0; name != NULL && i <= LONGEST_CHAIN; i++) {
 		fault = fault_of(zone, name);

@@ -14,6 +14,9 @@ enum mr_room mr_quotas_room(
 		return MR_ROOM_ENOUGH;
 	if (mr_quota_fits(limit, fill->bytes, whole))
 		return MR_ROOM_BOOKED;
+	/* however much less is there */
+	if (fill->at_most && !mr_quota_fits(limit, 0, size == 0 ? 1 : size))
+		return MR_ROOM_NONE;
 	if (fill->age_ms > MR_QUOTA_FULL_MS)
 		return MR_ROOM_OLD;
 	return fill->at_most || mr_quota_fits(limit, fill->bytes,

@@ -25,8 +25,8 @@ enum { MR_QUOTA_HEADERS = 2048, MR_QUOTA_FULL_MS = 60 * 60 * 1000 };
 struct mr_fill {
 	uint64_t bytes;  /* that it has, by Dovecot's last word */
 	uint64_t booked; /* that are on their way, with headers */
-	int64_t age_ms;  /* of that word */
-	bool at_most;    /* it was not counted, and may have less */
+	int64_t age_ms;  /* of the count behind that word */
+	bool at_most;    /* nobody has counted: it may have less */
 };
 
 enum mr_room {

@@ -197,6 +197,7 @@ def policyd():
                           stdout=subprocess.DEVNULL) as process:
         try:
             while not USAGE.exists():
+                assert process.poll() is None
                 time.sleep(0.01)
             USAGE.rename(USAGE.with_name("away"))
             yield

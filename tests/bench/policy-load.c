@@ -74,7 +74,8 @@ static void call(struct connection *c, const char *path)
 	if (c->fd < 0 ||
 		connect(c->fd, (struct sockaddr *)&address, sizeof(address)) <
 			0 ||
-		epoll_ctl(load.epoll, EPOLL_CTL_ADD, c->fd, &event) < 0)
+		(load.pause > 0 && epoll_ctl(load.epoll, EPOLL_CTL_ADD, c->fd,
+					   &event) < 0))
 		die(path);
 }
 
@@ -254,16 +255,16 @@ int main(int argc, char **argv)
 	load.epoll = epoll_create1(0);
 	if (load.connections == NULL || load.times == NULL || load.epoll < 0)
 		die("memory");
+	if (argc == 5)
+		load.pause = (int64_t)(1e9 / atof(argv[4]));
 	for (size_t i = 0; i < load.n; i++)
 		call(&load.connections[i], argv[1]);
 	begin = load.next_due = now_ns();
 	load.until = begin + (int64_t)(atof(argv[3]) * 1e9);
-	if (argc == 5) {
-		load.pause = (int64_t)(1e9 / atof(argv[4]));
+	if (load.pause > 0)
 		run_at_rate();
-	} else {
+	else
 		run_threads();
-	}
 	print((double)(now_ns() - begin) / 1e9);
 	return 0;
 }

@@ -64,7 +64,7 @@ def usage_of(name):
 
 
 def tell_usage(name):
-    """As Dovecot's plugin does after each delivery."""
+    """As Dovecot's plugin does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.connect(usage_of(name))
         sock.send(f"request=mailreeve_usage\nmailbox={MAILBOX}\nbytes=1000\n"
@@ -143,6 +143,7 @@ def rate_of(process, name, *rate):
     """Requests of a second of its CPU time."""
     before = cpu_seconds(process)
     requests = drive(name, 20, *rate)["requests"]
+    assert not rate or requests > 0.95 * float(rate[0]) * float(SECONDS)
     return requests / (cpu_seconds(process) - before)
 
 

@@ -142,14 +142,17 @@ def test_a_larger_record_than_the_rest(delivered):
 def test_what_is_published(delivered):
     """The record, as what is there at most, by a delivery that is not counted;
     else what was counted."""
-    def report_of(mail):
-        assert deliver(mail).code == 250
-        told = {}
-        while "saved" not in told:  # the session may just tell its end
-            told = dict(line.split("=", 1)
-                        for line in sock.recv(4096).decode().split())
+    def report():
+        told = dict(line.split("=", 1)
+                    for line in sock.recv(4096).decode().split())
         assert told["mailbox"] == b.user
         assert int(told["limit"]) == 100 * 1024
+        return told
+
+    def report_of(mail):
+        assert deliver(mail).code == 250
+        while "saved" not in (told := report()):
+            pass                    # the session may just tell its end
         return told
 
     b = delivered(30000)
@@ -167,9 +170,13 @@ def test_what_is_published(delivered):
             assert told["bytes"] == record_of(b)[1][1]
             assert 31000 <= int(told["bytes"]) < 35000
             assert 1000 <= int(told["saved"]) < 3000
-            report_of(b.mail(30000))
-            told = report_of(b.mail(1000))      # no more far
-            assert told["messages"] == "3"
-            assert 32000 <= int(told["bytes"]) < 36000
+            assert is_full(deliver(b.mail(101000)))     # so it is counted
+            told = report()
+            assert told["messages"] == "1"
+            assert 1000 <= int(told["bytes"]) < 3000
+            assert "saved" not in told
+            told = report_of(b.mail(60000))     # no more far
+            assert told["messages"] == "2"
+            assert 61000 <= int(told["bytes"]) < 65000
         finally:
             os.unlink(path)

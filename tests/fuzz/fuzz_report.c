@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			report.mailbox + length < text + size);
 		assert(length > 0 && length <= MR_REPORT_MAILBOX);
 		assert(strpbrk(report.mailbox, "\r\n\t ") == NULL);
-		assert(report.bytes >= 0 && report.messages >= 0 &&
+		assert(report.bytes >= 0 &&
+			report.messages >= MR_REPORT_NOT_COUNTED &&
 			report.limit >= 0 && report.saved >= 0 &&
 			report.time >= 0);
 	}

@@ -50,6 +50,8 @@ static const struct {
 		MR_ROOM_ENOUGH, true },
 	{ "not counted", 50 * KB + 1, 0, 0, 50 * KB, 100 * KB, MR_ROOM_BOOKED,
 		true },
+	{ "not counted, and too large for an empty one", 41 * KB, 0,
+		HOUR_MS + 1, 100 * KB + 1, 100 * KB, MR_ROOM_NONE, true },
 	{ "not counted and old", 50 * KB + 1, 0, HOUR_MS + 1, 50 * KB, 100 * KB,
 		MR_ROOM_OLD, true },
 };

@@ -220,6 +220,37 @@ static void test_at_most(void **state)
 	expect_done();
 }
 
+/* What is delivered is added to what was counted, which stays as old. */
+static void test_added(void **state)
+{
+	static const struct {
+		int64_t bytes, messages, saved, want, want_age_ms;
+	} steps[] = {
+		{ 40000, 4, 0, 40000, 0 },
+		{ 90000, MR_REPORT_NOT_COUNTED, 1000, 41000, 1000 },
+		{ 90000, MR_REPORT_NOT_COUNTED, 0, 41000, 2000 },
+		{ 41500, MR_REPORT_NOT_COUNTED, 1000, 41500, 3000 },
+		{ 41500, MR_REPORT_NOT_COUNTED, INT64_MAX, 41500, 4000 },
+		{ 30000, 3, 100, 30000, 0 },
+	};
+	struct mr_usages *usages = mr_usages_new(2, 60000);
+	struct mr_state_store *store = open_store(usages);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct mr_report report = { "ann", steps[i].bytes,
+			steps[i].messages, 100000, steps[i].saved, 0 };
+		struct mr_usages_now now = { 10000 + (int64_t)i * 1000, 1000 };
+
+		mr_usages_set(usages, &report, &now, store);
+		expect_known(usages, "ann", now.boot_ms, steps[i].want,
+			steps[i].want_age_ms);
+	}
+	mr_state_store_free(&store);
+	mr_usages_free(&usages);
+	expect_done();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +261,8 @@ int main(void)
 			test_order, files_enter, files_leave),
 		cmocka_unit_test_setup_teardown(
 			test_at_most, files_enter, files_leave),
+		cmocka_unit_test_setup_teardown(
+			test_added, files_enter, files_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
