@@ -188,7 +188,7 @@ static int admit_delivery(struct mail_save_context *ctx)
 	if (verdict == MR_BOX_FITS)
 		return 0;
 	if (verdict == MR_BOX_FULL)
-		mr_publish_refused(mr_user_of_box(box));
+		mr_publish_weighed(mr_user_of_box(box));
 	mr_judge_refuse(box, verdict);
 	return -1;
 }

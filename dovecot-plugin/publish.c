@@ -34,6 +34,7 @@ struct mr_publish {
 	uint64_t saved; /* the mail that was delivered, until that is told */
 	bool saved_one;
 	bool changed; /* something, since it was last told */
+	bool untold;  /* what was counted for a delivery, which may be refused */
 
 	uint64_t told_bytes, told_messages;
 	unsigned int tellings; /* of these */
@@ -213,32 +214,20 @@ static void told(struct mr_user *u, int result, const char *why)
 		e_debug(u->event, "usage is not published: %s", why);
 }
 
-static int count_and_send(struct mr_user *u, int wait_ms, const char **why_r)
+int mr_publish_now(struct mr_user *u, const char **why_r)
 {
 	int fd = open_usage(u, why_r), result = -1;
 
 	if (fd >= 0 && count(u, why_r) == 0)
-		result = send_report(u, fd, wait_ms, why_r);
+		result = send_report(u, fd, PATIENCE_MS, why_r);
 	i_close_fd(&fd);
 	return result;
 }
 
-int mr_publish_now(struct mr_user *u, const char **why_r)
+void mr_publish_weighed(struct mr_user *u)
 {
-	return count_and_send(u, PATIENCE_MS, why_r);
-}
-
-void mr_publish_refused(struct mr_user *u)
-{
-	const char *why;
-
-	if (!u->by_record || u->user->autocreated)
-		return;
-	T_BEGIN {
-		int result = count_and_send(u, 0, &why);
-
-		told(u, result, why);
-	} T_END;
+	if (!u->user->autocreated)
+		publish_of(u)->untold = TRUE;
 }
 
 /* Nobody counted, and now that the mail is there nobody need: what is on record
@@ -253,11 +242,14 @@ static bool is_on_record(struct mr_user *u)
 
 static int tell_delivery(struct mr_user *u, int fd, const char **why_r)
 {
-	if (is_on_record(u))
-		return send_text(u, fd, u->usage->usage.bytes, "",
-			boottime_ms(), why_r);
-	if (mr_publish_is_outdated(u) && count(u, why_r) < 0)
-		return -1;
+	if (mr_publish_is_outdated(u)) {
+		if (is_on_record(u))
+			return send_text(u, fd, u->usage->usage.bytes, "",
+				boottime_ms(), why_r);
+		if (count(u, why_r) < 0)
+			return -1;
+	}
+	u->publish->untold = FALSE;
 	return send_report(u, fd, 0, why_r);
 }
 
@@ -303,7 +295,13 @@ void mr_publish_delivered(struct mr_user *u, struct mailbox *box,
 	T_BEGIN {
 		fd = open_usage(u, &why);
 		ignored = fd >= 0 && mr_quota_ignores(u, box);
-		if (fd >= 0 && !ignored)
+		if (ignored) {
+			p->added_bytes -= bytes;
+			p->added_messages -= messages;
+		}
+		if (fd < 0)
+			p->untold = FALSE; /* nor would anybody hear it then */
+		else if (!ignored)
 			result = tell_delivery(u, fd, &why);
 		i_close_fd(&fd);
 		if (!ignored)
@@ -379,7 +377,7 @@ void mr_publish_end(struct mr_user *u)
 	if (p == NULL)
 		return;
 	timeout_remove(&p->timer);
-	if (p->changed && u->root != NULL &&
+	if ((p->changed || p->untold) && u->root != NULL &&
 	    u->user->namespaces != NULL) T_BEGIN {
 		tell(u);
 	} T_END;

@@ -28,9 +28,9 @@ bool mr_publish_is_outdated(const struct mr_user *u);
  * user's lock, of which u->usage knows. */
 void mr_publish_delivered(struct mr_user *u, struct mailbox *box,
 	uint64_t bytes, unsigned int messages, bool locked);
-/* A mail was refused after all that by the record there was room for; the policy
- * daemon may have let it in to see. */
-void mr_publish_refused(struct mr_user *u);
+/* All was counted for a delivery.  If that is refused, the policy daemon may have
+ * let it in to see, and is told at the user's end. */
+void mr_publish_weighed(struct mr_user *u);
 /* The quota has changed.  `transaction`: by what. */
 void mr_publish_changed(struct mr_user *u,
 	const struct quota_transaction_context *transaction);

@@ -222,6 +222,8 @@ static enum quota_get_result count(struct mr_user *u, const char *name,
 			    QUOTA_NAME_MESSAGES, &messages, error_r) ==
 		    QUOTA_GET_RESULT_LIMITED)
 			counted(u, *value_r, messages);
+		if (u->deliveries > 0)
+			mr_publish_weighed(u);
 	}
 	u->counting = FALSE;
 	return result;

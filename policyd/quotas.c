@@ -7,18 +7,9 @@ static enum mr_lookup find(void *context, const char *mailbox,
 	struct mr_fill *fill, struct mr_error *error)
 {
 	struct mr_usages_now now = mr_usages_now();
-	struct mr_usage_known known;
 
 	(void)error;
-	if (mr_usages_find(context, mailbox, &now, &known) != MR_FOUND)
-		return MR_NOTFOUND;
-	*fill = (struct mr_fill){
-		.bytes = (uint64_t)known.bytes,
-		.booked = known.booked,
-		.age_ms = known.age_ms,
-		.at_most = known.at_most,
-	};
-	return MR_FOUND;
+	return mr_usages_find(context, mailbox, &now, fill);
 }
 
 static uint64_t book(void *context, struct mr_booking *bookings, size_t n)

@@ -13,12 +13,17 @@
 #include <uthash.h>
 
 struct usage {
-	int64_t bytes, messages, limit; /* as the report has them */
-	int64_t at_ms;      /* CLOCK_BOOTTIME; before the boot: negative */
-	int64_t counted_ms; /* by the report, which may have been on its way
-	                       for longer than the next one; 0: unknown */
+	int64_t bytes, messages; /* as counted; never: 0, and the messages are
+	                            MR_REPORT_NOT_COUNTED */
+	int64_t most;            /* bytes that may be there */
+	int64_t limit;
+	int64_t at_ms; /* of the count; CLOCK_BOOTTIME, before the boot:
+	                  negative */
+	int64_t counted_ms, most_ms; /* by the reports, which may have been on
+	                                their way for longer than the next one;
+	                                0: unknown */
 	int64_t tried_ms; /* when one mail was let in to see whether it is still
-	                     full; 0: never */
+	                     full, or is at all; 0: never */
 	struct mr_book book;
 	UT_hash_handle hh;
 	char mailbox[];
@@ -94,6 +99,7 @@ static int64_t when_counted(
 	                                                        : report->time;
 }
 
+/* What is known at most is stored as if it had never been counted. */
 static struct mr_state_store_row row_of(const struct usage *one,
 	const char *mailbox, const struct mr_usages_now *now)
 {
@@ -101,36 +107,38 @@ static struct mr_state_store_row row_of(const struct usage *one,
 		.kind = MR_STORE_USAGE,
 		.name = mailbox,
 		.at = now->wall - (now->boot_ms - one->at_ms) / 1000,
-		.value = { one->bytes, one->messages, one->limit },
+		.value = { one->most,
+			one->most == one->bytes ? one->messages
+						: MR_REPORT_NOT_COUNTED,
+			one->limit },
 	};
 }
 
-/* Where nobody has counted again, what was counted still holds, and the new
- * mail; so that a mail that does not fit is refused as ever. */
+/* A delivery that nobody counted tells at most how much is there: that a mail
+ * does not fit is still known from the last count alone. */
 static void take(struct usage *one, const struct mr_report *report,
-	const struct mr_usages_now *now)
+	int64_t when_ms, const struct mr_usages_now *now)
 {
 	one->limit = report->limit;
-	if (report->messages != MR_REPORT_NOT_COUNTED ||
-		one->messages == MR_REPORT_NOT_COUNTED) {
-		one->bytes = report->bytes;
-		one->messages = report->messages;
-		one->at_ms = now->boot_ms;
-	} else {
-		if (__builtin_add_overflow(
-			    one->bytes, report->saved, &one->bytes) ||
-			one->bytes > report->bytes)
-			one->bytes = report->bytes;
-		one->messages += report->saved > 0;
+	if (report->messages == MR_REPORT_NOT_COUNTED) {
+		one->most = report->bytes;
+		one->most_ms = when_ms;
+		return;
 	}
-	if (report->messages != MR_REPORT_NOT_COUNTED)
-		one->tried_ms = 0;
+	one->bytes = report->bytes;
+	one->messages = report->messages;
+	one->at_ms = now->boot_ms;
+	one->counted_ms = when_ms;
+	one->tried_ms = 0;
+	/* counted before the last delivery was there, perhaps */
+	if (when_ms >= one->most_ms || one->most < one->bytes)
+		one->most = one->bytes;
 }
 
 int mr_usages_set(struct mr_usages *usages, const struct mr_report *report,
 	const struct mr_usages_now *now, struct mr_state_store *store)
 {
-	int64_t counted_ms = when_counted(report, now);
+	int64_t when_ms = when_counted(report, now);
 	struct mr_state_store_row row;
 	struct usage *one;
 	bool added, old;
@@ -139,10 +147,9 @@ int mr_usages_set(struct mr_usages *usages, const struct mr_report *report,
 	one = find_or_add(usages, report->mailbox, &added);
 	if (added && one != NULL)
 		one->messages = MR_REPORT_NOT_COUNTED;
-	old = one != NULL && counted_ms < one->counted_ms;
+	old = one != NULL && when_ms < one->counted_ms;
 	if (one != NULL && !old) {
-		take(one, report, now);
-		one->counted_ms = counted_ms;
+		take(one, report, when_ms, now);
 		row = row_of(one, report->mailbox, now);
 	}
 	if (one != NULL && report->saved > 0)
@@ -177,8 +184,10 @@ void mr_usages_load(struct mr_usages *usages,
 	pthread_mutex_lock(&usages->lock);
 	one = find_or_add(usages, row->name, &added);
 	if (one != NULL && added) {
-		one->bytes = row->value[0];
+		one->most = row->value[0];
 		one->messages = row->value[1];
+		one->bytes =
+			one->messages == MR_REPORT_NOT_COUNTED ? 0 : one->most;
 		one->limit = row->value[2];
 		one->at_ms = now->boot_ms - passed_ms(row->at, now->wall);
 	}
@@ -207,23 +216,21 @@ static struct usage *find(struct mr_usages *usages, const char *mailbox)
 	return one;
 }
 
-static bool is_at_most(const struct usage *one)
+static struct mr_fill fill_of(
+	const struct usage *one, const struct mr_usages_now *now)
 {
-	return one->messages == MR_REPORT_NOT_COUNTED;
-}
-
-/* What is known at most is never new: the mail that may not fit is let in, and
- * Dovecot counts. */
-static int64_t age_of(const struct usage *one, const struct mr_usages_now *now)
-{
-	if (one->tried_ms != 0)
-		return now->boot_ms - one->tried_ms;
-	return is_at_most(one) ? MR_QUOTA_FULL_MS + 1
-	                       : now->boot_ms - one->at_ms;
+	return (struct mr_fill){
+		.bytes = (uint64_t)one->most,
+		.least = (uint64_t)(one->bytes < one->most ? one->bytes
+							   : one->most),
+		.booked = one->book.octets,
+		.age_ms = now->boot_ms -
+		          (one->tried_ms == 0 ? one->at_ms : one->tried_ms),
+	};
 }
 
 enum mr_lookup mr_usages_find(struct mr_usages *usages, const char *mailbox,
-	const struct mr_usages_now *now, struct mr_usage_known *known)
+	const struct mr_usages_now *now, struct mr_fill *fill)
 {
 	struct usage *one;
 
@@ -231,20 +238,21 @@ enum mr_lookup mr_usages_find(struct mr_usages *usages, const char *mailbox,
 	mr_bookings_expire(&usages->bookings, now->boot_ms);
 	one = find(usages, mailbox);
 	if (one != NULL)
-		*known = (struct mr_usage_known){
-			.bytes = one->bytes,
-			.messages = one->messages,
-			.limit = one->limit,
-			.booked = one->book.octets,
-			.age_ms = age_of(one, now),
-			.at_most = is_at_most(one),
-		};
+		*fill = fill_of(one, now);
 	pthread_mutex_unlock(&usages->lock);
 	return one == NULL ? MR_NOTFOUND : MR_FOUND;
 }
 
 /* --- what is on its way */
 
+/* Is a mail let in to see whether there is room, and Dovecot's word to come? */
+static bool is_tried(const struct usage *one, const struct mr_usages_now *now)
+{
+	return one->tried_ms != 0 &&
+	       now->boot_ms - one->tried_ms <= MR_QUOTA_FULL_MS;
+}
+
+/* What a mail to a full mailbox would take is not booked, unless it may fit. */
 static bool book(struct mr_usages *usages, struct mr_booking *booking,
 	const struct mr_usages_now *now, uint64_t number)
 {
@@ -254,16 +262,14 @@ static bool book(struct mr_usages *usages, struct mr_booking *booking,
 	booking->room = MR_ROOM_UNKNOWN;
 	if (one == NULL)
 		return false;
-	fill = (struct mr_fill){
-		.bytes = (uint64_t)one->bytes,
-		.booked = one->book.octets,
-		.age_ms = age_of(one, now),
-		.at_most = is_at_most(one),
-	};
+	fill = fill_of(one, now);
 	booking->room = mr_quotas_room(&fill, booking->size, booking->limit);
+	if (booking->room == MR_ROOM_OLD && is_tried(one, now))
+		booking->room = MR_ROOM_BOOKED;
 	if (booking->room == MR_ROOM_OLD)
 		one->tried_ms = now->boot_ms;
-	if (booking->room == MR_ROOM_ENOUGH)
+	if (booking->room == MR_ROOM_ENOUGH ||
+		(booking->room == MR_ROOM_OLD && fill.least < fill.bytes))
 		mr_bookings_add(&usages->bookings, &one->book, number,
 			booking->size, now->boot_ms);
 	return booking->room == MR_ROOM_ENOUGH || booking->room == MR_ROOM_OLD;

@@ -18,7 +18,6 @@
 #include "common/state/quotas.h"
 #include "policyd/report.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,14 +52,8 @@ void mr_usages_load(struct mr_usages *usages,
 void mr_usages_save(struct mr_usages *usages, const struct mr_usages_now *now,
 	struct mr_state_store *store);
 
-struct mr_usage_known {
-	int64_t bytes, messages, limit;
-	uint64_t booked;
-	int64_t age_ms;
-	bool at_most; /* so many bytes; then messages are not known */
-};
 enum mr_lookup mr_usages_find(struct mr_usages *usages, const char *mailbox,
-	const struct mr_usages_now *now, struct mr_usage_known *known);
+	const struct mr_usages_now *now, struct mr_fill *fill);
 
 /* As struct mr_quotas has them. */
 uint64_t mr_usages_book(struct mr_usages *usages, struct mr_booking *bookings,

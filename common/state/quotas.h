@@ -12,7 +12,6 @@
 
 #include "common/base/error.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,18 +22,19 @@ enum { MR_QUOTA_HEADERS = 2048, MR_QUOTA_FULL_MS = 60 * 60 * 1000 };
 
 /* A mailbox, in octets. */
 struct mr_fill {
-	uint64_t bytes;  /* that it has, by Dovecot's last word */
+	uint64_t bytes;  /* that it has at most, by Dovecot's last word */
+	uint64_t least;  /* that it had when it was counted; never: 0 */
 	uint64_t booked; /* that are on their way, with headers */
-	int64_t age_ms;  /* of the count behind that word */
-	bool at_most;    /* nobody has counted: it may have less */
+	int64_t age_ms;  /* of the count */
 };
 
 enum mr_room {
 	MR_ROOM_ENOUGH,
 	MR_ROOM_UNKNOWN, /* nothing was said of the mailbox */
 	MR_ROOM_BOOKED,  /* not beside what is on its way, or a hair's breadth
-	                    too little, or not counted: Dovecot alone can tell */
-	MR_ROOM_OLD,     /* none, by a word that is too old to go by */
+	                    too little: Dovecot alone can tell */
+	MR_ROOM_OLD,     /* none, by a count that is too old to go by, or was
+	                    not made for what came since */
 	MR_ROOM_NONE,
 };
 
@@ -56,8 +56,9 @@ struct mr_quotas {
 	enum mr_lookup (*find)(void *context, const char *mailbox,
 		struct mr_fill *fill, struct mr_error *error);
 	/* At the end of a mail: looks for room in all of its mailboxes at once,
-	 * and books it where there is enough.  A word that is too old lets one
-	 * mail in, and counts for as long again.  Returns a number for
+	 * and books it where there is enough.  MR_ROOM_OLD lets one mail in,
+	 * and keeps others out until Dovecot has counted, or for as long again.
+	 * Returns a number for
 	 * `cancel`, 0: there is nothing to cancel.  NULL: others book. */
 	uint64_t (*book)(void *context, struct mr_booking *bookings, size_t n);
 	/* The mail was refused after all. */

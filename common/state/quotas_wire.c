@@ -54,14 +54,14 @@ const char *mr_quota_question(struct mr_arena *arena, const char *mailbox)
 
 /* --- the answer */
 
-enum { KNOWN, BYTES, BOOKED, AGE, COUNTED, WHY, ANSWER };
+enum { KNOWN, BYTES, BOOKED, AGE, LEAST, WHY, ANSWER };
 
 static const char *const answer[ANSWER] = {
 	[KNOWN] = "known",
 	[BYTES] = "bytes",
 	[BOOKED] = "booked",
 	[AGE] = "age",
-	[COUNTED] = "counted",
+	[LEAST] = "least",
 	[WHY] = "error",
 };
 
@@ -70,7 +70,9 @@ static int read_numbers(
 {
 	int64_t number[ANSWER];
 
-	for (int i = BYTES; i <= AGE; i++) {
+	if (values[LEAST] == NULL)
+		values[LEAST] = values[BYTES];
+	for (int i = BYTES; i <= LEAST; i++) {
 		if (values[i] == NULL)
 			return mr_error_set(error, "%s is missing", answer[i]);
 		if (mr_attributes_number(
@@ -81,8 +83,7 @@ static int read_numbers(
 		.bytes = (uint64_t)number[BYTES],
 		.booked = (uint64_t)number[BOOKED],
 		.age_ms = number[AGE],
-		.at_most = values[COUNTED] != NULL &&
-		           strcmp(values[COUNTED], "no") == 0,
+		.least = (uint64_t)number[LEAST],
 	};
 	return 0;
 }
@@ -120,10 +121,9 @@ const char *mr_quota_answer(struct mr_arena *arena, enum mr_lookup found,
 	case MR_FOUND:
 		return mr_arena_printf(arena,
 			"known=yes\nbytes=%" PRIu64 "\nbooked=%" PRIu64
-			"\nage=%" PRId64 "\n%s\n",
+			"\nage=%" PRId64 "\nleast=%" PRIu64 "\n\n",
 			fill->bytes, fill->booked,
-			fill->age_ms < 0 ? 0 : fill->age_ms,
-			fill->at_most ? "counted=no\n" : "");
+			fill->age_ms < 0 ? 0 : fill->age_ms, fill->least);
 	}
 	return "known=no\n\n";
 }

@@ -5,9 +5,10 @@
  *   mailbox=ann@example.net        bytes=1048576
  *                                  booked=22528
  *                                  age=1500
+ *                                  least=1048576
  *
  * In the attribute format (attributes.h), each with its empty line.  The age is
- * in milliseconds; counted=no beside it: it has so many bytes at most.  Of a
+ * in milliseconds; without `least' that is as much as the bytes.  Of a
  * mailbox that nothing is known of the answer is known=no; what the policy
  * daemon will not answer is error=WHY.
  *

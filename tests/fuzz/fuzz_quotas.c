@@ -53,7 +53,7 @@ static void check_answer(const uint8_t *data, size_t size)
 	assert(fill.bytes == fill_again.bytes &&
 		fill.booked == fill_again.booked &&
 		fill.age_ms == fill_again.age_ms &&
-		fill.at_most == fill_again.at_most);
+		fill.least == fill_again.least);
 	mr_arena_free(&arena);
 	free(text);
 }

@@ -24,7 +24,7 @@ static const struct {
 	int64_t age_ms;
 	uint64_t size, limit;
 	enum mr_room room;
-	bool at_most;
+	int64_t came; /* since it was counted */
 } rooms[] = {
 	{ "empty", 0, 0, 0, 50 * KB, 100 * KB, MR_ROOM_ENOUGH },
 	{ "no limit", INT64_MAX, INT64_MAX, 0, INT64_MAX, MR_UNLIMITED,
@@ -47,21 +47,26 @@ static const struct {
 	{ "too large for a mailbox", 0, 0, 0, UINT64_MAX, 100 * KB,
 		MR_ROOM_NONE },
 	{ "not counted, and it fits", 40 * KB, 0, 0, 50 * KB, 100 * KB,
-		MR_ROOM_ENOUGH, true },
-	{ "not counted", 50 * KB + 1, 0, 0, 50 * KB, 100 * KB, MR_ROOM_BOOKED,
-		true },
+		MR_ROOM_ENOUGH, 40 * KB },
+	{ "not counted", 60 * KB, 0, 0, 50 * KB, 100 * KB, MR_ROOM_OLD,
+		60 * KB },
+	{ "not counted, and it fits alone", 40 * KB, 20 * KB, 0, 50 * KB,
+		100 * KB, MR_ROOM_BOOKED, 40 * KB },
 	{ "not counted, and too large for an empty one", 41 * KB, 0,
-		HOUR_MS + 1, 100 * KB + 1, 100 * KB, MR_ROOM_NONE, true },
-	{ "not counted and old", 50 * KB + 1, 0, HOUR_MS + 1, 50 * KB, 100 * KB,
-		MR_ROOM_OLD, true },
+		HOUR_MS + 1, 100 * KB + 1, 100 * KB, MR_ROOM_NONE, 41 * KB },
+	{ "not counted since", 60 * KB, 0, 0, 50 * KB, 100 * KB, MR_ROOM_OLD,
+		10 * KB },
+	{ "it did not fit then", 61 * KB, 0, 0, 50 * KB, 100 * KB, MR_ROOM_NONE,
+		10 * KB },
 };
 
 static void test_rooms(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
-		struct mr_fill fill = { rooms[i].bytes, rooms[i].booked,
-			rooms[i].age_ms, rooms[i].at_most };
+		struct mr_fill fill = { rooms[i].bytes,
+			rooms[i].bytes - (uint64_t)rooms[i].came,
+			rooms[i].booked, rooms[i].age_ms };
 
 		expect_number(rooms[i].name,
 			mr_quotas_room(&fill, rooms[i].size, rooms[i].limit),

@@ -91,7 +91,7 @@ static const struct {
 		MR_FOUND, "" },
 	{ "at most",
 		{ .says = "known=yes\nbytes=5\nbooked=6\nage=7\n"
-			  "counted=no\n\n" },
+			  "least=4\n\n" },
 		MR_FOUND, "" },
 	{ "in pieces",
 		{ .says = "age=7\nbooked=6\nbytes=5\nknown=yes\n\n",
@@ -142,8 +142,8 @@ static void test_answers(void **state)
 			expect_number(cases[i].name, (long)fill.bytes, 5);
 			expect_number(cases[i].name, (long)fill.booked, 6);
 			expect_number(cases[i].name, (long)fill.age_ms, 7);
-			expect_number(cases[i].name, fill.at_most,
-				strcmp(cases[i].name, "at most") == 0);
+			expect_number(cases[i].name, (long)fill.least,
+				strcmp(cases[i].name, "at most") == 0 ? 4 : 5);
 		}
 		mr_quotas_client_free(&client);
 		end(&peer);

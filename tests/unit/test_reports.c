@@ -118,7 +118,7 @@ static void expect_bytes(
 	struct world *world, const char *mailbox, int64_t bytes)
 {
 	struct mr_usages_now now = mr_usages_now();
-	struct mr_usage_known known = { .bytes = -1 };
+	struct mr_fill known = { .bytes = -1 };
 
 	mr_usages_find(world->usages, mailbox, &now, &known);
 	expect_number(mailbox, known.bytes, bytes);

@@ -111,14 +111,14 @@ static void expect_known(struct mr_usages *usages, const char *mailbox,
 	int64_t boot_ms, int64_t bytes, int64_t age_ms)
 {
 	struct mr_usages_now now = { .boot_ms = boot_ms, .wall = 5 };
-	struct mr_usage_known known;
+	struct mr_fill fill;
 
-	expect_number(mailbox, mr_usages_find(usages, mailbox, &now, &known),
+	expect_number(mailbox, mr_usages_find(usages, mailbox, &now, &fill),
 		bytes < 0 ? MR_NOTFOUND : MR_FOUND);
 	if (bytes < 0)
 		return;
-	expect_number(mailbox, known.bytes, bytes);
-	expect_number(mailbox, known.age_ms, age_ms);
+	expect_number(mailbox, (long long)fill.bytes, bytes);
+	expect_number(mailbox, fill.age_ms, age_ms);
 }
 
 static void test_known(void **state)
@@ -191,8 +191,8 @@ static enum mr_room book(struct mr_usages *usages, uint64_t size)
 	return booking.room;
 }
 
-/* What nobody counted refuses nothing for good, and lets one mail in to see;
- * the store knows of it. */
+/* What nobody counted refuses nothing for good, and lets one mail in to see,
+ * which is booked; the store knows of it. */
 static void test_at_most(void **state)
 {
 	struct mr_report report = { "ann", 50000, MR_REPORT_NOT_COUNTED, 100000,
@@ -207,31 +207,40 @@ static void test_at_most(void **state)
 	mr_usages_free(&usages);
 	usages = mr_usages_new(2, 60000);
 	store = open_store(usages);
+	expect_number("for nobody", book(usages, 100001), MR_ROOM_NONE);
 	expect_number("it fits", book(usages, 10000), MR_ROOM_ENOUGH);
-	expect_number("to see", book(usages, 70000), MR_ROOM_OLD);
-	expect_number("one at a time", book(usages, 70000), MR_ROOM_BOOKED);
-	report.messages = 5;
+	expect_number("to see", book(usages, 60000), MR_ROOM_OLD);
+	expect_number("one at a time", book(usages, 60000), MR_ROOM_BOOKED);
+	expect_number("beside it", book(usages, 10000), MR_ROOM_BOOKED);
+	/* a small one is delivered meanwhile */
+	report.bytes = 51000;
 	report.time = 1500;
+	mr_usages_set(usages, &report, &now, store);
+	expect_number("still one", book(usages, 60000), MR_ROOM_BOOKED);
+	report.messages = 5;
 	mr_usages_set(
 		usages, &report, &(struct mr_usages_now){ 2000, 1060 }, store);
-	expect_number("counted", book(usages, 70000), MR_ROOM_NONE);
+	expect_number("counted", book(usages, 60000), MR_ROOM_NONE);
 	mr_state_store_free(&store);
 	mr_usages_free(&usages);
 	expect_done();
 }
 
-/* What is delivered is added to what was counted, which stays as old. */
-static void test_added(void **state)
+/* A count and a bound, each by its time. */
+static void test_bounds(void **state)
 {
 	static const struct {
-		int64_t bytes, messages, saved, want, want_age_ms;
+		int64_t bytes, messages, time, want, want_least, want_age_ms;
 	} steps[] = {
-		{ 40000, 4, 0, 40000, 0 },
-		{ 90000, MR_REPORT_NOT_COUNTED, 1000, 41000, 1000 },
-		{ 90000, MR_REPORT_NOT_COUNTED, 0, 41000, 2000 },
-		{ 41500, MR_REPORT_NOT_COUNTED, 1000, 41500, 3000 },
-		{ 41500, MR_REPORT_NOT_COUNTED, INT64_MAX, 41500, 4000 },
-		{ 30000, 3, 100, 30000, 0 },
+		{ 40000, 4, 1000, 40000, 40000, 0 },
+		{ 50000, MR_REPORT_NOT_COUNTED, 3000, 50000, 40000, 1000 },
+		{ 99999, MR_REPORT_NOT_COUNTED, 900, 50000, 40000, 2000 },
+		/* began to be counted before that delivery */
+		{ 30000, 3, 2000, 50000, 30000, 0 },
+		{ 60000, 6, 2500, 60000, 60000, 0 },
+		{ 61000, MR_REPORT_NOT_COUNTED, 4000, 61000, 60000, 1000 },
+		{ 45000, MR_REPORT_NOT_COUNTED, 5000, 45000, 45000, 2000 },
+		{ 45000, 7, 6000, 45000, 45000, 0 },
 	};
 	struct mr_usages *usages = mr_usages_new(2, 60000);
 	struct mr_state_store *store = open_store(usages);
@@ -239,12 +248,16 @@ static void test_added(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		struct mr_report report = { "ann", steps[i].bytes,
-			steps[i].messages, 100000, steps[i].saved, 0 };
+			steps[i].messages, 100000, 0, steps[i].time };
 		struct mr_usages_now now = { 10000 + (int64_t)i * 1000, 1000 };
+		struct mr_fill fill = { 0 };
 
 		mr_usages_set(usages, &report, &now, store);
 		expect_known(usages, "ann", now.boot_ms, steps[i].want,
 			steps[i].want_age_ms);
+		mr_usages_find(usages, "ann", &now, &fill);
+		expect_number(
+			"least", (long long)fill.least, steps[i].want_least);
 	}
 	mr_state_store_free(&store);
 	mr_usages_free(&usages);
@@ -262,7 +275,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_at_most, files_enter, files_leave),
 		cmocka_unit_test_setup_teardown(
-			test_added, files_enter, files_leave),
+			test_bounds, files_enter, files_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

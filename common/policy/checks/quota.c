@@ -124,7 +124,7 @@ static const char *describe(
 		[MR_ROOM_ENOUGH] = "",
 		[MR_ROOM_UNKNOWN] = "",
 		[MR_ROOM_BOOKED] = "",
-		[MR_ROOM_OLD] = ", as was said more than an hour ago",
+		[MR_ROOM_OLD] = ", and was not counted lately",
 		[MR_ROOM_NONE] = "",
 	};
 
@@ -136,11 +136,10 @@ static const char *describe(
 			found->mailbox);
 	return mr_arena_printf(arena,
 		"%s has %s%s and %s on its way, limit %s%s", found->mailbox,
-		found->fill.at_most ? "at most " : "",
+		found->fill.least < found->fill.bytes ? "at most " : "",
 		mr_size_for_people(arena, found->fill.bytes),
 		mr_size_for_people(arena, found->fill.booked),
-		mr_size_for_people(arena, found->limit),
-		found->fill.at_most ? "" : rooms[found->room]);
+		mr_size_for_people(arena, found->limit), rooms[found->room]);
 }
 
 /* NULL: there is what to ask. */
