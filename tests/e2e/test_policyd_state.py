@@ -21,8 +21,8 @@ from policyd import ALONE, Policyd, works
 from world.clock import pass_time
 
 ROUNDS = int(os.environ.get("MAILREEVE_ROUNDS", "2"))
-RATE = ("rate recipient {\n\tmessages = 1000000 / 1d\n}\n"
-        "rate client {\n\tbytes = 1G / 1d\n}\n")
+RATE = ("rate recipient {\n\tmessages = 1000000000 / 1d\n}\n"
+        "rate client {\n\tbytes = 1000T / 1d\n}\n")
 MAILS = 20
 # Until the last second is over: what one transaction takes on a busy machine.
 SECOND = 2.5
@@ -52,7 +52,7 @@ class Counting(Policyd):
         """How many mails ann had, and the limit that is shown beside."""
         for line in self.ask(b"rates\n"):
             if found := re.match(r"rate\.recipient=ann@net\.example: "
-                                 r"(\d+) of 1000000 messages in 1d", line):
+                                 r"(\d+) of 1000000000 messages in 1d", line):
                 return int(found[1])
         return 0
 
@@ -106,7 +106,7 @@ def test_rates_outlive_restarts(tmp_path, disk):
     p = p.again()
     assert p.counted() == MAILS
     shown = "\n".join(p.ask(b"rates\n"))
-    assert re.search(r"^rate\.client=198\.51\.100\.0/24: \S+ .?B of 1 GB in 1d, "
+    assert re.search(r"^rate\.client=198\.51\.100\.0/24: \S+ .?B of 1000 TB in 1d, "
                      r"0%$", shown, re.M), shown
     assert p.written() == MAILS + 1
     p = p.again(signal.SIGKILL)
