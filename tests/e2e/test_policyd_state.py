@@ -106,8 +106,8 @@ def test_rates_outlive_restarts(tmp_path, disk):
     p = p.again()
     assert p.counted() == MAILS
     shown = "\n".join(p.ask(b"rates\n"))
-    assert re.search(r"^rate\.client=198\.51\.100\.0/24: \S+ .?B of 1000 TB in 1d, "
-                     r"0%$", shown, re.M), shown
+    assert re.search(r"^rate\.client=198\.51\.100\.0/24: \S+ .?B of 1000 TB "
+                     r"in 1d, 0%$", shown, re.M), shown
     assert p.written() == MAILS + 1
     p = p.again(signal.SIGKILL)
     assert p.counted() == MAILS + 1
