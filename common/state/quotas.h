@@ -58,8 +58,8 @@ struct mr_quotas {
 	/* At the end of a mail: looks for room in all of its mailboxes at once,
 	 * and books it where there is enough.  MR_ROOM_OLD lets one mail in,
 	 * and keeps others out until Dovecot has counted, or for as long again.
-	 * Returns a number for
-	 * `cancel`, 0: there is nothing to cancel.  NULL: others book. */
+	 * Returns a number for `cancel`, 0: there is nothing to cancel.  NULL:
+	 * others book. */
 	uint64_t (*book)(void *context, struct mr_booking *bookings, size_t n);
 	/* The mail was refused after all. */
 	void (*cancel)(void *context, const struct mr_booking *bookings,
