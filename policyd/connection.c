@@ -13,6 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Octets; what else was asked waits until they are sent. */
+enum { ANSWERS_ENOUGH = 4 * 1024 };
+
 /* What a thread holds while it serves; a connection that waits has none. */
 struct buffer {
 	char octets[MR_REQUEST_LONGEST];
@@ -49,40 +52,13 @@ static void save(struct mr_connection *c, const struct buffer *buffer)
 	c->asked = copy_of(buffer->octets + buffer->start, c->n_asked);
 }
 
-/* Octets sent, or -1: it is gone. */
-static ssize_t send_now(int fd, const char *octets, size_t length)
+static void add_answer(struct mr_connection *c, const char *text)
 {
-	ssize_t sent = send(fd, octets, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+	size_t length = strlen(text);
 
-	if (sent < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	return sent;
-}
-
-static int say(struct mr_connection *c, const char *octets, size_t length)
-{
-	ssize_t sent = send_now(c->fd, octets, length);
-
-	if (sent < 0)
-		return -1;
-	c->n_answer = length - (size_t)sent;
-	c->answer = copy_of(octets + sent, c->n_answer);
-	return 0;
-}
-
-static int say_rest(struct mr_connection *c)
-{
-	char *answer = c->answer;
-	size_t length = c->n_answer;
-	int result;
-
-	if (length == 0)
-		return 0;
-	c->answer = NULL;
-	c->n_answer = 0;
-	result = say(c, answer, length);
-	free(answer);
-	return result;
+	c->answers = mr_realloc(c->answers, c->n_answers + length);
+	memcpy(c->answers + c->n_answers, text, length);
+	c->n_answers += length;
 }
 
 static int answer(struct mr_connection *c, const struct mr_answerer *answerer,
@@ -91,20 +67,21 @@ static int answer(struct mr_connection *c, const struct mr_answerer *answerer,
 	struct mr_arena *arena = mr_arena_new(1024);
 	const char *said = answerer->answer(
 		answerer->context, c->fd, text, length, arena, why_r);
-	int result = said == NULL ? -1 : say(c, said, strlen(said));
 
+	if (said != NULL)
+		add_answer(c, said);
 	mr_arena_free(&arena);
-	return result;
+	return said == NULL ? -1 : 0;
 }
 
-/* All whole requests, while the other side takes the answers. */
+/* All whole requests, as long as there are not too many answers. */
 static int answer_all(struct mr_connection *c,
 	const struct mr_answerer *answerer, struct buffer *b,
 	unsigned *answered_r, const char **why_r)
 {
 	size_t length;
 
-	while (c->n_answer == 0 &&
+	while (c->n_answers < ANSWERS_ENOUGH &&
 		(length = mr_request_length(
 			 b->octets + b->start, b->end - b->start)) > 0) {
 		if (answer(c, answerer, b->octets + b->start, length, why_r) <
@@ -140,28 +117,25 @@ static enum mr_connection_state serve(struct mr_connection *c,
 {
 	int heard;
 
-	if (say_rest(c) < 0)
-		return MR_CONNECTION_ENDED;
 	if (answer_all(c, answerer, b, answered_r, why_r) < 0)
-		goto ended;
-	if (c->n_answer > 0)
-		return MR_CONNECTION_WRITES;
+		return MR_CONNECTION_REFUSED;
+	if (c->n_answers > 0)
+		return MR_CONNECTION_ANSWERS;
 	heard = hear(c, b);
 	if (heard > 0 && answer_all(c, answerer, b, answered_r, why_r) < 0)
-		goto ended;
-	if (c->n_answer > 0)
-		return MR_CONNECTION_WRITES;
+		return MR_CONNECTION_REFUSED;
+	if (c->n_answers > 0)
+		return MR_CONNECTION_ANSWERS;
 	if (heard < 0) {
 		*why_r = b->end > b->start ? late_end : NULL;
-		goto ended;
+		return *why_r == NULL ? MR_CONNECTION_ENDED
+		                      : MR_CONNECTION_REFUSED;
 	}
 	if (b->end - b->start == sizeof(b->octets)) {
 		*why_r = "a request that does not end";
-		goto ended;
+		return MR_CONNECTION_REFUSED;
 	}
 	return b->end > b->start ? MR_CONNECTION_READS : MR_CONNECTION_WAITS;
-ended:
-	return *why_r == NULL ? MR_CONNECTION_ENDED : MR_CONNECTION_REFUSED;
 }
 
 enum mr_connection_state mr_connection_serve(struct mr_connection *connection,
@@ -172,17 +146,49 @@ enum mr_connection_state mr_connection_serve(struct mr_connection *connection,
 	enum mr_connection_state state;
 
 	*why_r = NULL;
+	if (connection->n_answers > 0)
+		return MR_CONNECTION_ANSWERS;
 	load(connection, &buffer);
 	state = serve(connection, answerer, &buffer, answered_r, why_r);
 	save(connection, &buffer);
 	return state;
 }
 
+/* -1: it is gone. */
+static int send_answers(struct mr_connection *c)
+{
+	ssize_t sent = send(
+		c->fd, c->answers, c->n_answers, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (sent < 0 && errno != EAGAIN && errno != EINTR)
+		return -1;
+	if (sent > 0) {
+		c->n_answers -= (size_t)sent;
+		memmove(c->answers, c->answers + sent, c->n_answers);
+	}
+	if (c->n_answers == 0) {
+		free(c->answers);
+		c->answers = NULL;
+	}
+	return 0;
+}
+
+enum mr_connection_state mr_connection_say(struct mr_connection *c)
+{
+	if (send_answers(c) < 0)
+		return MR_CONNECTION_ENDED;
+	if (c->n_answers > 0 || mr_request_length(c->asked, c->n_asked) > 0)
+		return MR_CONNECTION_WRITES;
+	return c->n_asked > 0 ? MR_CONNECTION_READS : MR_CONNECTION_WAITS;
+}
+
 void mr_connection_close(struct mr_connection *connection)
 {
+	if (connection->n_answers > 0)
+		send_answers(connection);
 	close(connection->fd);
 	free(connection->asked);
-	free(connection->answer);
+	free(connection->answers);
 	*connection = (struct mr_connection){ .fd = -1 };
 }
 

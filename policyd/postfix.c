@@ -19,12 +19,16 @@ enum { N_ATTRIBUTES = sizeof(attributes) / sizeof(attributes[0]) };
 
 size_t mr_request_length(const char *text, size_t length)
 {
-	const char *end;
+	const char *end = text + length, *line = text;
 
-	if (length > 0 && text[0] == '\n')
-		return 1;
-	end = memmem(text, length, "\n\n", 2);
-	return end == NULL ? 0 : (size_t)(end - text) + 2;
+	/* line by line: glibc's memmem(3) takes ten times as long */
+	while (line < end && *line != '\n') {
+		line = memchr(line, '\n', (size_t)(end - line));
+		if (line == NULL)
+			return 0;
+		line++;
+	}
+	return line < end ? (size_t)(line - text) + 1 : 0;
 }
 
 static const char **member(
@@ -33,8 +37,8 @@ static const char **member(
 	return (const char **)((char *)request + attribute->offset);
 }
 
-/* Postfix sends them in the order of the table, so the search begins where the
- * last one ended. */
+/* They come in the order of the table, so the search begins where the last one
+ * ended. */
 static const struct attribute *find(
 	const char *name, size_t length, size_t *next)
 {
@@ -111,6 +115,7 @@ uint64_t mr_request_number(const char *value)
 
 const char *mr_answer_write(struct mr_arena *arena, const char *action)
 {
-	return mr_arena_printf(arena, "action=%s\n\n",
-		mr_text_printable(arena, action, MR_ANSWER_LONGEST));
+	return mr_arena_join(arena,
+		"action=", mr_text_printable(arena, action, MR_ANSWER_LONGEST),
+		"\n\n", NULL);
 }

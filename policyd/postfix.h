@@ -29,37 +29,38 @@ struct mr_arena;
  * line_length_limit (2048). */
 enum { MR_REQUEST_LONGEST = 64 * 1024, MR_ANSWER_LONGEST = 1024 };
 
-/* Names of attributes (Postfix 3.7 and 3.10). */
+/* Names of attributes (Postfix 3.7 and 3.10), in the order in which it sends
+ * them. */
 #define MR_ATTRIBUTES(A)            \
 	A(request)                  \
 	A(protocol_state)           \
 	A(protocol_name)            \
+	A(client_address)           \
+	A(client_name)              \
+	A(client_port)              \
+	A(reverse_client_name)      \
+	A(server_address)           \
+	A(server_port)              \
 	A(helo_name)                \
-	A(queue_id)                 \
 	A(sender)                   \
 	A(recipient)                \
 	A(recipient_count)          \
-	A(client_address)           \
-	A(client_name)              \
-	A(reverse_client_name)      \
+	A(queue_id)                 \
 	A(instance)                 \
+	A(size)                     \
+	A(etrn_domain)              \
+	A(stress)                   \
 	A(sasl_method)              \
 	A(sasl_username)            \
 	A(sasl_sender)              \
-	A(size)                     \
 	A(ccert_subject)            \
 	A(ccert_issuer)             \
 	A(ccert_fingerprint)        \
+	A(ccert_pubkey_fingerprint) \
 	A(encryption_protocol)      \
 	A(encryption_cipher)        \
 	A(encryption_keysize)       \
-	A(etrn_domain)              \
-	A(stress)                   \
-	A(ccert_pubkey_fingerprint) \
-	A(client_port)              \
-	A(policy_context)           \
-	A(server_address)           \
-	A(server_port)
+	A(policy_context)
 
 /* A request's values; "" where nothing was said. */
 struct mr_request {

@@ -29,6 +29,10 @@ enum { TICK_S = 1, WARN_MS = 60 * 1000, ACCEPTS = 64, OTHER_FDS = 256 };
  * they answered less than so many meanwhile, as each takes some 50 us to work
  * out. */
 enum { LOOK_MS = 5, BUSY = 20 };
+/* How many connections' answers are sent in one go while there is no end of
+ * requests: one that wakes its asker costs as much as judging it, the next ones
+ * to wake there do not. */
+enum { HELD = 16 };
 
 /* What epoll(7) tells of.  `armed` is how C's memory model hears that one
  * thread hands it over to another. */
@@ -45,6 +49,7 @@ struct client {
 	struct client *prev, *next;
 	int64_t deadline_ms; /* 0: not in the list */
 	bool late;
+	bool timed; /* may it be in the list?  Of whoever has the client. */
 };
 
 struct mr_server {
@@ -61,6 +66,10 @@ struct mr_server {
 	pthread_mutex_t lock;     /* of what follows */
 	struct client *deadlines; /* all are equally long: the first is next */
 	bool ticking;
+
+	pthread_mutex_t held_lock; /* of what follows */
+	struct client *held[HELD]; /* their answers are not sent yet */
+	atomic_uint n_held;
 };
 
 /* --- the set of sources */
@@ -97,6 +106,7 @@ static void start_ticking(struct mr_server *s)
 /* From the first octet of a request that is not whole, whatever follows. */
 static void set_deadline(struct mr_server *s, struct client *client, int in_ms)
 {
+	client->timed = true;
 	pthread_mutex_lock(&s->lock);
 	if (client->deadline_ms == 0) {
 		client->deadline_ms = mr_clock_ms() + in_ms;
@@ -111,6 +121,9 @@ static bool clear_deadline(struct mr_server *s, struct client *client)
 {
 	bool late;
 
+	if (!client->timed)
+		return false;
+	client->timed = false;
 	pthread_mutex_lock(&s->lock);
 	if (client->deadline_ms != 0)
 		DL_DELETE(s->deadlines, client);
@@ -173,6 +186,77 @@ static void end_client(
 	atomic_fetch_sub(&s->connections, 1);
 }
 
+static void go_on(struct mr_server *s, struct client *client,
+	enum mr_connection_state state, const char *why)
+{
+	switch (state) {
+	case MR_CONNECTION_WAITS:
+		clear_deadline(s, client);
+		watch_again(s, &client->source, EPOLLIN);
+		break;
+	case MR_CONNECTION_READS:
+		set_deadline(s, client, MR_SERVER_READ_MS);
+		watch_again(s, &client->source, EPOLLIN);
+		break;
+	case MR_CONNECTION_ANSWERS:
+	case MR_CONNECTION_WRITES:
+		set_deadline(s, client, MR_SERVER_WRITE_MS);
+		watch_again(s, &client->source, EPOLLOUT);
+		break;
+	case MR_CONNECTION_ENDED:
+	case MR_CONNECTION_REFUSED:
+		end_client(s, client, why);
+		break;
+	}
+	atomic_fetch_sub(&s->under_way, 1);
+}
+
+/* All of them, then what is next for each: whoever is woken first shall not
+ * sleep again before the last. */
+static void send_answers(
+	struct mr_server *s, struct client *const *clients, unsigned n)
+{
+	enum mr_connection_state states[HELD];
+
+	for (unsigned i = 0; i < n; i++)
+		states[i] = mr_connection_say(&clients[i]->connection);
+	for (unsigned i = 0; i < n; i++)
+		go_on(s, clients[i], states[i], NULL);
+}
+
+/* Under the lock: all that are held, which then are not. */
+static unsigned take_held(struct mr_server *s, struct client **clients)
+{
+	unsigned n = atomic_exchange(&s->n_held, 0);
+
+	memcpy(clients, s->held, n * sizeof(struct client *));
+	return n;
+}
+
+static void send_held(struct mr_server *s)
+{
+	struct client *clients[HELD];
+	unsigned n;
+
+	pthread_mutex_lock(&s->held_lock);
+	n = take_held(s, clients);
+	pthread_mutex_unlock(&s->held_lock);
+	send_answers(s, clients, n);
+}
+
+static void hold(struct mr_server *s, struct client *client)
+{
+	struct client *clients[HELD];
+	unsigned n = 0;
+
+	pthread_mutex_lock(&s->held_lock);
+	s->held[atomic_fetch_add(&s->n_held, 1)] = client;
+	if (atomic_load(&s->n_held) == HELD)
+		n = take_held(s, clients);
+	pthread_mutex_unlock(&s->held_lock);
+	send_answers(s, clients, n);
+}
+
 static void act_client(struct mr_server *s, struct source *source)
 {
 	struct client *client = (struct client *)source;
@@ -184,26 +268,14 @@ static void act_client(struct mr_server *s, struct source *source)
 	state = mr_connection_serve(
 		&client->connection, s->answerer, &answered, &why);
 	atomic_fetch_add(&s->requests, answered);
-	atomic_fetch_sub(&s->under_way, 1);
-	if (answered > 0 || state == MR_CONNECTION_WAITS)
+	if (answered > 0)
 		clear_deadline(s, client);
-	switch (state) {
-	case MR_CONNECTION_WAITS:
-		watch_again(s, source, EPOLLIN);
-		break;
-	case MR_CONNECTION_READS:
-		set_deadline(s, client, MR_SERVER_READ_MS);
-		watch_again(s, source, EPOLLIN);
-		break;
-	case MR_CONNECTION_WRITES:
-		set_deadline(s, client, MR_SERVER_WRITE_MS);
-		watch_again(s, source, EPOLLOUT);
-		break;
-	case MR_CONNECTION_ENDED:
-	case MR_CONNECTION_REFUSED:
-		end_client(s, client, why);
-		break;
-	}
+	if (state != MR_CONNECTION_ANSWERS)
+		go_on(s, client, state, why);
+	else if (atomic_load(&s->idle) == 0)
+		hold(s, client);
+	else
+		send_answers(s, &client, 1);
 }
 
 static void greet(struct mr_server *s, int fd)
@@ -312,8 +384,10 @@ static void look(struct mr_server *s)
 
 		nanosleep(&pause, NULL);
 		if (atomic_load(&s->idle) == 0 &&
-			atomic_load(&s->requests) - before < BUSY)
+			atomic_load(&s->requests) - before < BUSY) {
+			send_held(s);
 			add_threads(s);
+		}
 	} while (atomic_load(&s->idle) == 0);
 }
 
@@ -348,6 +422,25 @@ static bool may_go(struct mr_server *s)
 	return false;
 }
 
+/* One more event, if it is there already; else what is held is sent. */
+static bool take_another(struct mr_server *s, struct epoll_event *event)
+{
+	if (atomic_load(&s->n_held) == 0)
+		return false;
+	if (epoll_wait(s->epoll, event, 1, 0) > 0)
+		return true;
+	send_held(s);
+	return false;
+}
+
+static void act_on(struct mr_server *s, const struct epoll_event *event)
+{
+	struct source *source = event->data.ptr;
+
+	atomic_exchange(&source->armed, false);
+	source->act(s, source);
+}
+
 static void *work(void *context)
 {
 	struct mr_server *s = context;
@@ -355,7 +448,6 @@ static void *work(void *context)
 	for (;;) {
 		struct epoll_event event;
 		int n = epoll_wait(s->epoll, &event, 1, MR_SERVER_IDLE_MS);
-		struct source *source = event.data.ptr;
 
 		if (n < 0 && errno != EINTR) {
 			mr_log(MR_LOG_ERROR, "epoll: %s", strerror(errno));
@@ -367,8 +459,9 @@ static void *work(void *context)
 		if (n <= 0)
 			continue;
 		leave_idle(s);
-		atomic_exchange(&source->armed, false);
-		source->act(s, source);
+		do
+			act_on(s, &event);
+		while (take_another(s, &event));
 		atomic_fetch_add(&s->idle, 1);
 	}
 }
@@ -407,6 +500,7 @@ int mr_server_open(const struct mr_answerer *answerer,
 	s->most = most_connections();
 	s->n_listen = listens->n;
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->held_lock, NULL);
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	s->starved = eventfd(0, EFD_CLOEXEC);
 	if (s->epoll < 0 || s->starved < 0 || timer < 0 ||

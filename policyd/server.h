@@ -8,6 +8,11 @@
  * one more thread looks whether all of them wait, and then starts others; those
  * that have had nothing to do for a while end.
  *
+ * While no thread is free, answers are held, a few at a time, until there is no
+ * other request to answer at once, or somebody would wait for them: to wake an
+ * asker costs as much as to judge what it asks, and those on one core are then
+ * woken together.
+ *
  * A connection that waits costs its descriptor and a small struct; it may wait
  * for ever, as Postfix closes it when it wants.  What ends a connection, with a
  * line in the log:

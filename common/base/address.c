@@ -110,7 +110,7 @@ static char *join(struct mr_arena *arena, const char *local, const char *domain)
 {
 	if (domain[0] == '\0')
 		return mr_arena_strdup(arena, local);
-	return mr_arena_printf(arena, "%s@%s", local, domain);
+	return mr_arena_join(arena, local, "@", domain, NULL);
 }
 
 static void fill(struct mr_arena *arena, char *local, const char *domain,

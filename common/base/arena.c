@@ -19,9 +19,15 @@ struct block {
 };
 
 struct mr_arena {
-	struct block *newest;
+	alignas(struct block) struct block *newest;
 	size_t size;
 };
+
+/* It comes with the arena, in one piece of memory. */
+static struct block *first_block(struct mr_arena *arena)
+{
+	return (struct block *)(arena + 1);
+}
 
 static void die_without_memory(void)
 {
@@ -62,9 +68,13 @@ static void add_block(struct mr_arena *arena, size_t size)
 
 struct mr_arena *mr_arena_new(size_t first)
 {
-	struct mr_arena *arena = mr_calloc(1, sizeof(*arena));
+	size_t size = first < SMALLEST_BLOCK ? SMALLEST_BLOCK : first;
+	struct mr_arena *arena =
+		mr_realloc(NULL, sizeof(*arena) + sizeof(struct block) + size);
 
-	add_block(arena, first < SMALLEST_BLOCK ? SMALLEST_BLOCK : first);
+	arena->newest = first_block(arena);
+	*arena->newest = (struct block){ .size = size };
+	arena->size = sizeof(*arena) + sizeof(struct block) + size;
 	return arena;
 }
 
@@ -72,7 +82,8 @@ void mr_arena_free(struct mr_arena **arena)
 {
 	if (*arena == NULL)
 		return;
-	for (struct block *b = (*arena)->newest, *next; b != NULL; b = next) {
+	for (struct block *b = (*arena)->newest, *next;
+		b != first_block(*arena); b = next) {
 		next = b->next;
 		free(b);
 	}
@@ -134,6 +145,25 @@ char *mr_arena_strndup(struct mr_arena *arena, const char *text, size_t length)
 char *mr_arena_strdup(struct mr_arena *arena, const char *text)
 {
 	return mr_arena_strndup(arena, text, strlen(text));
+}
+
+char *mr_arena_join(struct mr_arena *arena, const char *first, ...)
+{
+	size_t length = 0;
+	char *text, *p;
+	va_list ap;
+
+	va_start(ap, first);
+	for (const char *s = first; s != NULL; s = va_arg(ap, const char *))
+		length += strlen(s);
+	va_end(ap);
+	p = text = take(arena, length + 1);
+	va_start(ap, first);
+	for (const char *s = first; s != NULL; s = va_arg(ap, const char *))
+		p = stpcpy(p, s);
+	va_end(ap);
+	*p = '\0';
+	return text;
 }
 
 /* Into what is left of the newest block, if it fits: formatting twice, only to

@@ -26,6 +26,9 @@ void *mr_arena_alloc(struct mr_arena *arena, size_t size);
 char *mr_arena_strdup(struct mr_arena *arena, const char *text);
 /* A NUL-terminated copy of `length` octets. */
 char *mr_arena_strndup(struct mr_arena *arena, const char *text, size_t length);
+/* The texts in a row; the last argument is NULL. */
+char *mr_arena_join(struct mr_arena *arena, const char *first, ...)
+	__attribute__((sentinel));
 char *mr_arena_printf(struct mr_arena *arena, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 char *mr_arena_vprintf(struct mr_arena *arena, const char *format, va_list ap)

@@ -72,6 +72,11 @@ const struct mr_settings *mr_config_get(const struct mr_config *config,
 	const struct mr_chain *chain, const struct mr_section *section,
 	const char *title, struct mr_arena *arena);
 
+/* Works out, once, what the top level says to those of whom no narrower rung
+ * says anything, so that mr_config_get need not each time: for a config that is
+ * asked often, before other threads have it. */
+void mr_config_settle(struct mr_config *config);
+
 /* Where the option at `offset` of the struct was set, and by which rung. */
 struct mr_place mr_settings_place(
 	const struct mr_settings *settings, size_t offset);

@@ -39,41 +39,93 @@ static void overlay(
 	}
 }
 
-const struct mr_settings *mr_config_get(const struct mr_config *config,
-	const struct mr_chain *chain, const struct mr_section *section,
-	const char *title, struct mr_arena *arena)
+/* What each rung says; does a narrower one than the top? */
+static bool find_bindings(const struct mr_config *config,
+	const struct mr_chain *chain, const struct mr_section_info *info,
+	const char *title, const struct mr_binding *bindings[MR_RUNGS])
 {
-	struct mr_section_info *info = mr_store_info(config, section);
+	bool narrower = false;
+
+	for (int rung = MR_GLOBAL; rung >= MR_USER; rung--) {
+		const struct mr_scope *scope =
+			find_scope(config, chain, (enum mr_rung)rung);
+
+		bindings[rung] = scope == NULL ? NULL
+		                               : mr_store_find(config, scope,
+							 info, title);
+		narrower |= rung != MR_GLOBAL && bindings[rung] != NULL;
+	}
+	return narrower;
+}
+
+static const struct mr_settings *fill(struct mr_section_info *info,
+	const char *title, const struct mr_binding *const bindings[MR_RUNGS],
+	struct mr_arena *arena)
+{
 	struct mr_settings *settings = MR_NEW(arena, struct mr_settings);
 	struct filling f = { .info = info };
 
-	assert(info != NULL);
-	/* the titles of rungs are in the chain */
-	if (title == NULL || section->rung != MR_UNSET)
-		title = "";
-	f.values = mr_arena_alloc(arena, section->size);
-	memcpy(f.values, info->initial, section->size);
+	f.values = mr_arena_alloc(arena, info->section->size);
+	memcpy(f.values, info->initial, info->section->size);
 	f.places = MR_NEW_ARRAY(arena, struct mr_place, info->options);
 	f.from = MR_NEW_ARRAY(arena, enum mr_rung, info->options);
 	for (unsigned i = 0; i < info->options; i++)
 		f.from[i] = MR_GLOBAL;
-	for (int rung = MR_GLOBAL; rung >= MR_USER; rung--) {
-		const struct mr_scope *scope =
-			find_scope(config, chain, (enum mr_rung)rung);
-		const struct mr_binding *binding;
-
-		if (scope == NULL)
-			continue;
-		binding = mr_store_find(config, scope, info, title);
-		if (binding != NULL)
-			overlay(&f, binding, (enum mr_rung)rung);
-	}
-	settings->section = section;
+	for (int rung = MR_GLOBAL; rung >= MR_USER; rung--)
+		if (bindings[rung] != NULL)
+			overlay(&f, bindings[rung], (enum mr_rung)rung);
+	settings->section = info->section;
 	settings->title = title;
 	settings->values = f.values;
 	settings->places = f.places;
 	settings->from = f.from;
 	return settings;
+}
+
+/* NULL: it was not settled, or the title is nobody's. */
+static const struct mr_settings *find_settled(
+	const struct mr_section_info *info, const char *title,
+	const struct mr_binding *top)
+{
+	if (top != NULL)
+		return top->settled;
+	return *title == '\0' ? info->plain : NULL;
+}
+
+const struct mr_settings *mr_config_get(const struct mr_config *config,
+	const struct mr_chain *chain, const struct mr_section *section,
+	const char *title, struct mr_arena *arena)
+{
+	struct mr_section_info *info = mr_store_info(config, section);
+	const struct mr_binding *bindings[MR_RUNGS];
+	const struct mr_settings *settled = NULL;
+
+	assert(info != NULL);
+	/* the titles of rungs are in the chain */
+	if (title == NULL || section->rung != MR_UNSET)
+		title = "";
+	if (!find_bindings(config, chain, info, title, bindings))
+		settled = find_settled(info, title, bindings[MR_GLOBAL]);
+	return settled != NULL ? settled : fill(info, title, bindings, arena);
+}
+
+void mr_config_settle(struct mr_config *config)
+{
+	const struct mr_section *const *sections = config->schema->sections;
+	const struct mr_binding *bindings[MR_RUNGS] = { NULL };
+
+	for (size_t i = 0; sections[i] != NULL; i++) {
+		struct mr_section_info *info = &config->infos[i];
+
+		HASH_ADD_PTR(config->by_section, section, info);
+		bindings[MR_GLOBAL] = NULL;
+		info->plain = fill(info, "", bindings, config->arena);
+		for (struct mr_binding *b = info->top; b != NULL; b = b->same) {
+			bindings[MR_GLOBAL] = b;
+			b->settled =
+				fill(info, b->title, bindings, config->arena);
+		}
+	}
 }
 
 static unsigned find_option(const struct mr_section *section, size_t offset)

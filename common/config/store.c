@@ -43,7 +43,11 @@ struct mr_section_info *mr_store_info(
 	const struct mr_config *config, const struct mr_section *section)
 {
 	const struct mr_section *const *sections = config->schema->sections;
+	struct mr_section_info *info;
 
+	HASH_FIND_PTR(config->by_section, &section, info);
+	if (info != NULL)
+		return info;
 	for (size_t i = 0; sections[i] != NULL; i++)
 		if (sections[i] == section)
 			return &config->infos[i];
@@ -143,5 +147,6 @@ void mr_store_free(struct mr_config *config)
 	for (int rung = 0; rung < MR_RUNGS; rung++)
 		HASH_CLEAR(hh, config->scopes[rung]);
 	HASH_CLEAR(hh, config->index);
+	HASH_CLEAR(hh, config->by_section);
 	mr_arena_free(&config->arena);
 }

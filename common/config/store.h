@@ -34,8 +34,10 @@ struct mr_section_info {
 	const char *name; /* for messages: "check helo", "the top level" */
 	unsigned options; /* how many */
 	void *initial;    /* the struct with its defaults */
+	const struct mr_settings *plain; /* these alone, once settled */
 	struct mr_binding *top; /* the first of this section at the top level */
 	struct mr_binding **top_last;
+	UT_hash_handle hh; /* once settled */
 };
 
 struct mr_binding {
@@ -44,6 +46,7 @@ struct mr_binding {
 	struct mr_place at;
 	struct mr_set *sets;
 	bool broken; /* has a mistake: validate would see half of it */
+	const struct mr_settings *settled; /* at the top: what it says alone */
 	struct mr_binding *next;
 	struct mr_binding *same; /* the next of its section at the top level */
 };
@@ -58,7 +61,8 @@ struct mr_scope_store {
 struct mr_config {
 	struct mr_arena *arena;
 	const struct mr_schema *schema;
-	struct mr_section_info *infos; /* one per section of the schema */
+	struct mr_section_info *infos;      /* one per section of the schema */
+	struct mr_section_info *by_section; /* the same, once settled */
 	struct mr_scope_store *top;
 	struct mr_scope_store *scopes[MR_RUNGS]; /* by title, in file order */
 	struct mr_index_entry *index; /* the bindings of crowded scopes */

@@ -81,7 +81,7 @@ static enum mr_lookup ask_all(struct walk *walk, struct mr_map *const *maps,
 static const char *at_domain(
 	struct mr_arena *arena, const struct mr_address *address)
 {
-	return mr_arena_printf(arena, "@%s", address->domain);
+	return mr_arena_join(arena, "@", address->domain, NULL);
 }
 
 /* Each form of the address is sent to each table before the next form. */

@@ -89,7 +89,9 @@ struct mr_answer {
 	enum mr_finding finding;
 	int outcome;          /* index into the check's outcomes, on MR_HIT */
 	const char *detail;   /* one clause about what was seen, from the
-	                         transaction's arena; outside text is allowed */
+	                         transaction's arena; outside text is allowed;
+	                         on MR_CLEAR only explain shows it, so it may
+	                         wait for txn->every_rule */
 	struct mr_place at;   /* another setting than the rule's that decided,
 	                         as message.size does; else leave it empty */
 	int action;           /* of another setting than the rule, whose place

@@ -215,6 +215,7 @@ int mr_policy_load(const char *path, struct mr_policy **policy_r,
 
 	if (mr_config_read(&schema, path, &config, problems) < 0)
 		return -1;
+	mr_config_settle(config);
 	policy = mr_calloc(1, sizeof(*policy));
 	policy->arena = mr_arena_new(4096);
 	policy->config = config;

@@ -40,21 +40,28 @@ static const char *find_login(struct mr_txn *txn,
 	return account->name;
 }
 
-static const char *find_client(struct mr_txn *txn,
-	const struct mr_recipient *recipient, struct mr_who *who)
+static const char *network_of(const struct mr_txn *txn)
 {
 	struct mr_network network = { .ip = txn->session->client };
 	size_t octets = network.ip.family == AF_INET6 ? 8 : 3;
 
-	(void)recipient;
-	if (txn->session->login != NULL || txn->trusted ||
-		network.ip.family == 0)
-		return NULL;
 	memset(network.ip.octets + octets, 0,
 		sizeof(network.ip.octets) - octets);
 	network.bits = (unsigned)octets * 8;
-	who->chain.scope[MR_LISTENER] = txn->login_who.chain.scope[MR_LISTENER];
 	return mr_network_format(txn->arena, &network);
+}
+
+static const char *find_client(struct mr_txn *txn,
+	const struct mr_recipient *recipient, struct mr_who *who)
+{
+	(void)recipient;
+	if (txn->session->login != NULL || txn->trusted ||
+		txn->session->client.family == 0)
+		return NULL;
+	who->chain.scope[MR_LISTENER] = txn->login_who.chain.scope[MR_LISTENER];
+	if (txn->client_network == NULL)
+		txn->client_network = network_of(txn);
+	return txn->client_network;
 }
 
 static const char *find_sender_domain(struct mr_txn *txn,
@@ -131,9 +138,10 @@ static void take_limit(struct mr_rate_found *found,
 		return;
 	found->limit = *limit;
 	found->action = values->action;
-	found->at = mr_settings_place(
-		settings, offsetof(struct mr_rate_settings, limit) +
-				  found->measure * sizeof(struct mr_rate));
+	if (limit->seconds > 0)
+		found->at = mr_settings_place(settings,
+			offsetof(struct mr_rate_settings, limit) +
+				found->measure * sizeof(struct mr_rate));
 }
 
 /* The most generous where groups cannot be told. */

@@ -16,36 +16,27 @@ static char *head(
 	const struct mr_txn *txn, enum mr_stage stage, const char *action)
 {
 	const struct mr_session *s = txn->session;
-	const char *name = s->client_name;
+	const char *id = txn->queue_id == NULL ? "NOQUEUE" : txn->queue_id;
+	const char *name = s->client_name == NULL ? "unknown" : s->client_name;
 
-	if (name == NULL)
-		name = "unknown";
 	if (s->local || s->client.family == 0)
-		return mr_arena_printf(txn->arena, "%s: %s: %s from local",
-			txn->queue_id == NULL ? "NOQUEUE" : txn->queue_id,
-			action, mr_stage_smtp(stage));
-	return mr_arena_printf(txn->arena, "%s: %s: %s from %s[%s]",
-		txn->queue_id == NULL ? "NOQUEUE" : txn->queue_id, action,
-		mr_stage_smtp(stage), shown(txn, name),
-		mr_ip_format(txn->arena, &s->client));
+		return mr_arena_join(txn->arena, id, ": ", action, ": ",
+			mr_stage_smtp(stage), " from local", NULL);
+	return mr_arena_join(txn->arena, id, ": ", action, ": ",
+		mr_stage_smtp(stage), " from ", shown(txn, name), "[",
+		mr_ip_format(txn->arena, &s->client), "]", NULL);
 }
 
 static char *envelope_of(const struct mr_txn *txn, const char *recipient)
 {
 	const struct mr_session *s = txn->session;
-	char *text =
-		mr_arena_printf(txn->arena, "from=<%s>", txn->sender_given);
+	bool to = recipient != NULL, helo = s->helo != NULL;
 
-	if (recipient != NULL)
-		text = mr_arena_printf(
-			txn->arena, "%s to=<%s>", text, recipient);
-	if (s->helo != NULL)
-		text = mr_arena_printf(
-			txn->arena, "%s helo=<%s>", text, shown(txn, s->helo));
-	if (s->login != NULL)
-		text = mr_arena_printf(txn->arena, "%s sasl_username=%s", text,
-			shown(txn, s->login));
-	return text;
+	return mr_arena_join(txn->arena, "from=<", txn->sender_given, ">",
+		to ? " to=<" : "", to ? recipient : "", to ? ">" : "",
+		helo ? " helo=<" : "", helo ? shown(txn, s->helo) : "",
+		helo ? ">" : "", s->login == NULL ? "" : " sasl_username=",
+		s->login == NULL ? "" : shown(txn, s->login), NULL);
 }
 
 static char *tail(

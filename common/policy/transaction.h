@@ -100,6 +100,7 @@ struct mr_txn {
 	struct mr_scan *scan;   /* what scanners say; NULL: no header yet */
 	struct mr_expansion *expansions; /* of lists, see mailing.h */
 	struct mr_account *account;      /* see account.h; NULL: not asked */
+	const char *client_network;      /* for rates; NULL: not asked yet */
 	struct mr_who login_who; /* whose rules a login's mail follows */
 	bool *excepted; /* which exceptions were counted; NULL: none yet */
 	struct mr_recipient *recipients, *newest;

@@ -37,7 +37,8 @@ struct mr_trace {
 	const struct mr_recipient *of;
 	enum mr_finding finding;
 	const char *outcome; /* "not_qualified"; NULL unless hit */
-	const char *detail;  /* what was seen, one clause; printable */
+	const char *detail;  /* what was seen, one clause; printable; NULL:
+	                        nothing to say, or nobody asks */
 	enum mr_action action;
 	const char *why; /* why not the rule's action, or NULL */
 	const struct mr_rule_exception *exception; /* why it was not asked */

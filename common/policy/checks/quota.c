@@ -174,6 +174,8 @@ static enum mr_finding run(
 		break;
 	}
 	found = choose(q, mailboxes, &bar);
+	if (bar == OPEN && !q->txn->every_rule)
+		return MR_CLEAR;
 	answer->detail = describe(q->txn->arena, found);
 	answer->size =
 		q->stage == MR_STAGE_EOM ? q->txn->size : q->txn->declared;

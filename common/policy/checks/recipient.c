@@ -71,7 +71,8 @@ static enum mr_finding run(
 	case MR_RECIPIENT_MAILBOX:
 	case MR_RECIPIENT_REMOTE:
 	case MR_RECIPIENT_LIST:
-		answer->detail = describe(q);
+		if (q->txn->every_rule)
+			answer->detail = describe(q);
 		return MR_CLEAR;
 	case MR_RECIPIENT_UNKNOWN:
 		break;

@@ -56,6 +56,8 @@ static enum mr_finding compare(const struct mr_question *q,
 {
 	answer->size = size;
 	answer->limit = limit;
+	if (size <= limit && !q->txn->every_rule)
+		return MR_CLEAR;
 	answer->detail = mr_arena_printf(q->txn->arena, "%llu octets, limit %s",
 		(unsigned long long)size, mr_size_format(q->txn->arena, limit));
 	return size > limit ? MR_HIT : MR_CLEAR;
