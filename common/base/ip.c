@@ -95,12 +95,29 @@ int mr_ip_port_parse(const char *text, uint16_t initial, struct mr_ip *ip,
 	return 0;
 }
 
+/* glibc's inet_ntop(3) goes through printf(3). */
+static void format_v4(const uint8_t *octets, char *text)
+{
+	for (int i = 0; i < 4; i++) {
+		unsigned octet = octets[i];
+
+		if (octet >= 100)
+			*text++ = (char)('0' + octet / 100);
+		if (octet >= 10)
+			*text++ = (char)('0' + octet / 10 % 10);
+		*text++ = (char)('0' + octet % 10);
+		*text++ = i < 3 ? '.' : '\0';
+	}
+}
+
 char *mr_ip_format(struct mr_arena *arena, const struct mr_ip *ip)
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if (ip->family == 0 ||
-		inet_ntop(ip->family, ip->octets, text, sizeof(text)) == NULL)
+	if (ip->family == AF_INET)
+		format_v4(ip->octets, text);
+	else if (ip->family == 0 ||
+		 inet_ntop(ip->family, ip->octets, text, sizeof(text)) == NULL)
 		return mr_arena_strdup(arena, "unknown");
 	return mr_arena_strdup(arena, text);
 }

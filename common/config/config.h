@@ -55,7 +55,8 @@ const struct mr_scope *mr_config_scopes(
 /* A section's effective values for somebody. */
 struct mr_settings {
 	const struct mr_section *section;
-	const char *title;             /* of the instance, "" if there is one */
+	const char *title;             /* of the instance, "" if there is one
+	                                  or nothing says anything about it */
 	const void *values;            /* the section's struct, filled */
 	const struct mr_place *places; /* one per option, in table order; file
 	                                  NULL: the default, or not set */

@@ -82,16 +82,6 @@ static const struct mr_settings *fill(struct mr_section_info *info,
 	return settings;
 }
 
-/* NULL: it was not settled, or the title is nobody's. */
-static const struct mr_settings *find_settled(
-	const struct mr_section_info *info, const char *title,
-	const struct mr_binding *top)
-{
-	if (top != NULL)
-		return top->settled;
-	return *title == '\0' ? info->plain : NULL;
-}
-
 const struct mr_settings *mr_config_get(const struct mr_config *config,
 	const struct mr_chain *chain, const struct mr_section *section,
 	const char *title, struct mr_arena *arena)
@@ -105,7 +95,9 @@ const struct mr_settings *mr_config_get(const struct mr_config *config,
 	if (title == NULL || section->rung != MR_UNSET)
 		title = "";
 	if (!find_bindings(config, chain, info, title, bindings))
-		settled = find_settled(info, title, bindings[MR_GLOBAL]);
+		settled = bindings[MR_GLOBAL] == NULL
+		                  ? info->plain
+		                  : bindings[MR_GLOBAL]->settled;
 	return settled != NULL ? settled : fill(info, title, bindings, arena);
 }
 

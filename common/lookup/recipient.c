@@ -24,7 +24,9 @@ struct walk {
 	struct mr_error *error;
 	struct list targets, own; /* own: those that expanded into themselves */
 	struct list mailboxes, remotes, dead, lists, finals;
-	const char *hosted; /* the last domain that is ours */
+	const char *hosted;      /* the last domain that is ours */
+	const char *parsed_from; /* NULL: nothing was parsed yet */
+	struct mr_address parsed;
 	const char *via;
 	bool aliased;
 };
@@ -33,6 +35,23 @@ struct walk {
 enum { ALIAS_LONGEST = 1000 };
 
 enum match { FULL, PLAIN, DOMAIN };
+
+/* Several times the same one, where no alias leads on. */
+static int parse(
+	struct walk *walk, const char *text, struct mr_address *address)
+{
+	struct mr_error unused;
+
+	if (walk->parsed_from == NULL || strcmp(walk->parsed_from, text) != 0) {
+		walk->parsed_from = NULL;
+		if (mr_address_parse(walk->arena, text, walk->maps->delimiters,
+			    &walk->parsed, &unused) < 0)
+			return -1;
+		walk->parsed_from = text;
+	}
+	*address = walk->parsed;
+	return 0;
+}
 
 static void append(struct mr_arena *arena, struct list *list, const char *item)
 {
@@ -239,15 +258,13 @@ static int expand_target(struct walk *walk, size_t index)
 	for (unsigned depth = 0;; depth++) {
 		const char *text = walk->targets.items[index], *value;
 		struct mr_address address;
-		struct mr_error unused;
 		enum match match;
 
 		if (contains(&walk->own, text))
 			return 0;
 		if (depth >= MR_ALIAS_DEPTH)
 			return too_much(walk, "lead back to themselves");
-		if (mr_address_parse(walk->arena, text, walk->maps->delimiters,
-			    &address, &unused) < 0)
+		if (parse(walk, text, &address) < 0)
 			return 0;
 		switch (find_list(walk, &address)) {
 		case MR_TEMPFAIL:
@@ -348,10 +365,8 @@ static int classify(struct walk *walk, const char *text)
 {
 	const char *via, *name;
 	struct mr_address address;
-	struct mr_error unused;
 
-	if (mr_address_parse(walk->arena, text, walk->maps->delimiters,
-		    &address, &unused) < 0) {
+	if (parse(walk, text, &address) < 0) {
 		note_once(walk, &walk->dead, text);
 		return 0;
 	}
@@ -425,10 +440,8 @@ enum mr_lookup mr_recipient_find(const struct mr_recipient_maps *maps,
 		.error = error };
 	enum mr_lookup found = MR_NOTFOUND;
 	struct mr_address parsed;
-	struct mr_error unused;
 
-	if (mr_address_parse(
-		    arena, address, maps->delimiters, &parsed, &unused) == 0)
+	if (parse(&walk, address, &parsed) == 0)
 		found = hosted(&walk, &parsed);
 	if (found == MR_FOUND)
 		found = follow(&walk, &parsed);

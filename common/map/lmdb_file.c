@@ -3,6 +3,7 @@
 #include "common/map/lmdb_file.h"
 #include "common/base/arena.h"
 #include "common/base/clock.h"
+#include "common/map/answers.h"
 #include "common/map/map.h"
 
 #include <errno.h>
@@ -68,13 +69,13 @@ static int open_for_reading(
 	return -1;
 }
 
-static bool is_fresh(const struct stat *st)
+static bool is_fresh(const struct timespec *changed)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec >= st->st_mtim.tv_sec &&
-	       now.tv_sec - st->st_mtim.tv_sec < FRESH_S;
+	return now.tv_sec >= changed->tv_sec &&
+	       now.tv_sec - changed->tv_sec < FRESH_S;
 }
 
 /* Pages at the end may be missing in a good table, if nothing uses them. */
@@ -85,7 +86,7 @@ static bool may_be_incomplete(const struct mr_lmdb_file *file, size_t page_size,
 
 	return mdb_env_info(file->env, &info) != 0 ||
 	       ((size_t)st->st_size / page_size <= info.me_last_pgno &&
-		       is_fresh(st));
+		       is_fresh(&st->st_mtim));
 }
 
 static int open_main_table(struct mr_lmdb_file *file, const struct stat *st)
@@ -188,6 +189,7 @@ void mr_lmdb_reader_free(struct mr_lmdb_reader **reader)
 		return;
 	if ((*reader)->txn != NULL)
 		mdb_txn_abort((*reader)->txn);
+	mr_answers_free(&(*reader)->answers);
 	close((*reader)->fd);
 	free(*reader);
 	*reader = NULL;
@@ -195,10 +197,11 @@ void mr_lmdb_reader_free(struct mr_lmdb_reader **reader)
 
 /* Somebody who copies a table over ours in place takes no lock, and touching a
  * page behind the end of the file is SIGBUS: so look first. */
-static int see_whole_file(
-	struct mr_lmdb_file *file, int fd, struct mr_error *error)
+static int see_whole_file(struct mr_lmdb_file *file, int fd,
+	struct mr_lmdb_state *state_r, struct mr_error *error)
 {
 	off_t seen = atomic_load(&file->size);
+	MDB_envinfo info;
 	struct stat st;
 
 	if (fstat(fd, &st) < 0 || st.st_size < seen)
@@ -208,7 +211,47 @@ static int see_whole_file(
 	while (st.st_size > seen &&
 		!atomic_compare_exchange_weak(&file->size, &seen, st.st_size))
 		continue;
+	*state_r = (struct mr_lmdb_state){ st.st_size, st.st_ctim, 0 };
+	if (mdb_env_info(file->env, &info) == 0)
+		state_r->transaction = info.me_last_txnid;
 	return 0;
+}
+
+static bool is_same(
+	const struct mr_lmdb_state *a, const struct mr_lmdb_state *b)
+{
+	return a->size == b->size && a->transaction == b->transaction &&
+	       a->changed.tv_sec == b->changed.tv_sec &&
+	       a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static bool find_kept(const struct mr_lmdb_reader *reader,
+	const struct mr_lmdb_state *state, struct mr_arena *arena,
+	const char *key, enum mr_lookup *answer_r, const char **value_r)
+{
+	const char *value;
+
+	if (reader->answers == NULL || !is_same(&reader->state, state) ||
+		!mr_answers_find(reader->answers, key, &value))
+		return false;
+	*answer_r = value == NULL ? MR_NOTFOUND : MR_FOUND;
+	if (value != NULL)
+		*value_r = mr_arena_strdup(arena, value);
+	return true;
+}
+
+/* `state` is what it was while the lock was held. */
+static void keep(struct mr_lmdb_reader *reader,
+	const struct mr_lmdb_state *state, const char *key, const char *value)
+{
+	if (is_fresh(&state->changed))
+		return;
+	if (reader->answers == NULL)
+		reader->answers = mr_answers_new();
+	else if (!is_same(&reader->state, state))
+		mr_answers_forget(reader->answers);
+	reader->state = *state;
+	mr_answers_keep(reader->answers, key, value);
 }
 
 static int renew(const struct mr_lmdb_file *file, struct mr_lmdb_reader *reader)
@@ -244,7 +287,7 @@ static bool was_just_created(const struct mr_lmdb_file *file,
 
 	if (mdb_stat(reader->txn, file->dbi, &stat) != 0 ||
 		stat.ms_entries > 0 || fstat(reader->fd, &st) < 0 ||
-		!is_fresh(&st))
+		!is_fresh(&st.st_mtim))
 		return false;
 	mr_error_set(error, "is empty and was created just now");
 	return true;
@@ -284,16 +327,22 @@ enum mr_lookup mr_lmdb_file_get(struct mr_lmdb_file *file,
 	bool *outgrown_r, struct mr_error *error)
 {
 	enum mr_lookup answer = MR_TEMPFAIL;
+	struct mr_lmdb_state state;
 
 	*usable_r = true;
-	*outgrown_r = false;
+	*outgrown_r = see_whole_file(file, reader->fd, &state, error) < 0;
+	if (*outgrown_r ||
+		find_kept(reader, &state, arena, key, &answer, value_r))
+		return answer;
 	if (lock_for_reading(reader->fd, deadline_ms, error) < 0)
 		return MR_TEMPFAIL;
-	*outgrown_r = see_whole_file(file, reader->fd, error) < 0;
+	*outgrown_r = see_whole_file(file, reader->fd, &state, error) < 0;
 	if (!*outgrown_r)
 		answer = look_up(file, reader, arena, key, value_r, usable_r,
 			outgrown_r, error);
 	unlock(reader->fd);
+	if (answer != MR_TEMPFAIL)
+		keep(reader, &state, key, answer == MR_FOUND ? *value_r : NULL);
 	return answer;
 }
 
@@ -347,13 +396,14 @@ int mr_lmdb_file_list(struct mr_lmdb_file *file, struct mr_lmdb_reader *reader,
 	int64_t deadline_ms, const struct mr_map_listener *listener,
 	bool *usable_r, bool *outgrown_r, struct mr_error *error)
 {
+	struct mr_lmdb_state ignored;
 	int result = -1;
 
 	*usable_r = true;
 	*outgrown_r = false;
 	if (lock_for_reading(reader->fd, deadline_ms, error) < 0)
 		return -1;
-	*outgrown_r = see_whole_file(file, reader->fd, error) < 0;
+	*outgrown_r = see_whole_file(file, reader->fd, &ignored, error) < 0;
 	if (!*outgrown_r)
 		result = list_keys(
 			file, reader, listener, usable_r, outgrown_r, error);

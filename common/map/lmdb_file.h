@@ -9,6 +9,9 @@
  * them, but belong to one descriptor.  POSIX locks belong to the process: the
  * first thread to finish, or to close any descriptor of the file, would drop
  * them for all others.
+ *
+ * What was answered is kept while the file is the same, and at least some
+ * seconds old when it was: whoever writes to it gives it a new time.
  */
 /* SPDX-License-Identifier: ISC */
 #ifndef MR_MAP_LMDB_FILE_H
@@ -25,12 +28,21 @@ struct mr_arena;
 struct mr_lmdb_file;
 struct mr_map_listener;
 
+/* What changes with the file. */
+struct mr_lmdb_state {
+	off_t size;
+	struct timespec changed; /* its inode */
+	size_t transaction;      /* the last one */
+};
+
 /* For one thread at a time: a descriptor for its lock, and a transaction that
  * is renewed for each look-up. */
 struct mr_lmdb_reader {
 	struct mr_idle idle; /* the caller's */
 	int fd;
 	void *txn;
+	struct mr_answers *answers; /* NULL: none is kept */
+	struct mr_lmdb_state state; /* when they were given */
 };
 
 /* NULL: could not.  Waits for postmap's lock until `deadline_ms`. */

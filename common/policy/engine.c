@@ -156,6 +156,8 @@ static struct mr_decision judge(struct mr_engine *engine, struct mr_txn *txn,
 	for (size_t i = 0; mr_checks[i] != NULL; i++) {
 		if (decision.verdict.action == MR_REJECT && !txn->every_rule)
 			break;
+		if (!(txn->policy->on >> i & 1) && !txn->every_rule)
+			continue;
 		if (stage == MR_STAGE_MAIL && !(txn->policy->at_mail >> i & 1))
 			continue;
 		if (!is_asked_of(txn, mr_checks[i], stage))

@@ -37,9 +37,12 @@ int64_t mr_fact_deadline(const struct mr_txn *txn)
 	return deadline_of(txn, mr_clock_ms());
 }
 
-void mr_fact_waited(struct mr_txn *txn, int64_t since_ms)
+int64_t mr_fact_waited(struct mr_txn *txn, int64_t since_ms)
 {
-	txn->waited_ms += mr_clock_ms() - since_ms;
+	int64_t waited = mr_clock_ms() - since_ms;
+
+	txn->waited_ms += waited;
+	return waited;
 }
 
 void mr_fact_who(struct mr_txn *txn, const char *address, struct mr_who *who)
@@ -57,11 +60,12 @@ enum mr_lookup mr_fact_recipient(const struct mr_question *question)
 {
 	struct mr_recipient *r = question->recipient;
 	struct mr_txn *txn = question->txn;
-	int64_t since = mr_clock_ms();
 	struct mr_error error;
+	int64_t since;
 
 	if (r->resolved)
 		return r->resolution;
+	since = mr_clock_ms();
 	r->resolution = mr_recipient_find(&txn->policy->maps, r->address.text,
 		deadline_of(txn, since), txn->arena, &r->found, &error);
 	r->resolved = true;
@@ -298,11 +302,12 @@ const struct mr_spf_answer *mr_fact_spf_result(
 const struct mr_dnsbl_found *mr_fact_lists(struct mr_txn *txn)
 {
 	struct mr_facts *facts = facts_of(txn);
-	int64_t since = mr_clock_ms();
 	struct mr_dnsbl_items items;
+	int64_t since;
 
 	if (facts->lists != NULL)
 		return facts->lists;
+	since = mr_clock_ms();
 	items = mr_policy_items(txn->session, txn->sender.domain);
 	facts->lists = mr_dnsbl_ask(txn->policy->lists, txn->policy->dns,
 		&items, deadline_of(txn, since), txn->arena);

@@ -14,9 +14,9 @@
 #include "common/policy/transaction.h"
 
 /* Until when a look-up that begins now may wait, on CLOCK_MONOTONIC; and that
- * it began at `since_ms` and is over. */
+ * it began at `since_ms` and is over: how long that was. */
 int64_t mr_fact_deadline(const struct mr_txn *txn);
-void mr_fact_waited(struct mr_txn *txn, int64_t since_ms);
+int64_t mr_fact_waited(struct mr_txn *txn, int64_t since_ms);
 
 /* Whose rules apply to an address, see mr_policy_who. */
 void mr_fact_who(struct mr_txn *txn, const char *address, struct mr_who *who);

@@ -72,15 +72,16 @@ struct mr_policy {
 	struct mr_mailing *mailings; /* in the file's order */
 	uint64_t largest; /* message.size anyone has, octets, and where */
 	struct mr_place largest_at;
-	uint64_t at_mail;     /* the checks that MAIL may ask, by number */
-	uint64_t on;          /* those whose facts are wanted by anybody */
-	bool needs_content;   /* does any rule ask for the true size? */
-	bool rates;           /* does it have any rate section? */
-	bool books;           /* is check quota on for anybody? */
-	bool tags;            /* may any rule tag? */
-	bool asks_early;      /* is the DNS asked before MAIL? */
-	bool expands;         /* does it put members in the place of lists? */
-	unsigned headers;     /* which of enum mr_results it adds */
+	uint64_t at_mail;   /* the checks that MAIL may ask, by number */
+	uint64_t on;        /* those that are on for anybody, or whose facts are
+	                       wanted */
+	bool needs_content; /* does any rule ask for the true size? */
+	bool rates;         /* does it have any rate section? */
+	bool books;         /* is check quota on for anybody? */
+	bool tags;          /* may any rule tag? */
+	bool asks_early;    /* is the DNS asked before MAIL? */
+	bool expands;       /* does it put members in the place of lists? */
+	unsigned headers;   /* which of enum mr_results it adds */
 	enum mr_judge verify; /* who compares a mail's size with its limit */
 	unsigned judges;      /* 1 << enum mr_judge: who judges any mail */
 	unsigned references;

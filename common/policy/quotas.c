@@ -209,8 +209,7 @@ static void look(struct mr_txn *txn, struct known *known)
 	if (facts->away == NULL) {
 		filled = txn->quotas->find(txn->quotas->context, found->mailbox,
 			&found->fill, &error);
-		mr_fact_waited(txn, since);
-		facts->asked_ms += mr_clock_ms() - since;
+		facts->asked_ms += mr_fact_waited(txn, since);
 		if (facts->asked_ms > ASKED_MS_MOST)
 			facts->away = "the policy daemon takes too long";
 	}

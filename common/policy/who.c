@@ -6,11 +6,10 @@
 #include "common/map/map.h"
 #include "common/policy/policy.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-enum { WARN_MS = 60 * 1000 };
+enum { WARN_MS = 60 * 1000, PORT_SIZE = 12 };
 
 /* A dead table is told of once in a while, not once per recipient. */
 static void warn(struct mr_group_maps *group, const char *why)
@@ -101,18 +100,29 @@ void mr_policy_who(const struct mr_policy *policy, const char *address,
 		find_group(policy, address, deadline_ms, arena, who);
 }
 
+/* Several times a mail, so without printf(3). */
+static const char *port_text(unsigned port, char text[PORT_SIZE])
+{
+	char *p = text + PORT_SIZE;
+
+	*--p = '\0';
+	do
+		*--p = (char)('0' + port % 10);
+	while ((port /= 10) > 0);
+	return p;
+}
+
 const struct mr_scope *mr_policy_listener(
 	const struct mr_policy *policy, unsigned port, const char *daemon_name)
 {
 	const struct mr_scope *scopes =
 		mr_config_scopes(policy->config, MR_LISTENER);
 	const struct mr_scope *scope = NULL;
-	char text[16];
+	char text[PORT_SIZE];
 
-	if (port != 0 && scopes != NULL) {
-		snprintf(text, sizeof(text), "%u", port);
-		scope = mr_config_scope(policy->config, MR_LISTENER, text);
-	}
+	if (port != 0 && scopes != NULL)
+		scope = mr_config_scope(
+			policy->config, MR_LISTENER, port_text(port, text));
 	for (const struct mr_scope *s = scopes;
 		scope == NULL && s != NULL && daemon_name != NULL; s = s->next)
 		if (strcasecmp(s->title, daemon_name) == 0)

@@ -7,6 +7,7 @@ the test that stops it.  Daemon is what it shares with policyd.py.
 """
 import contextlib
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -52,6 +53,19 @@ def wait_until(condition, what, seconds=60):
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
         time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    """All its threads: one may read until it is told."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: all(
+            "\nState:\tT" in path.read_text() for path in
+            pathlib.Path(f"/proc/{pid}/task").glob("*/status")), "it stops")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def status_of(pid):

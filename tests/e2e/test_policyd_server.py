@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from milterd import wait_until
+from milterd import stopped, wait_until
 from policyd import ALONE, Policyd, works
 from world.policy import ATTRIBUTES, PolicyClient, instance, request
 
@@ -229,6 +229,26 @@ def test_parallel_requests_that_wait_do_not_hold_up_others(tmp_path):
         wait_until(lambda: int(policyd.status()["threads"]) < 10,
                    "threads that are not needed end", 40)
         works(policyd)
+
+
+@pytest.mark.skipif(os.environ.get("container") != "lab",
+                    reason="nobody must answer at that address")
+def test_no_answer_waits_for_the_next_request(tmp_path):
+    """One thread has both, and answers are held while there are requests."""
+    with Policyd(tmp_path, SLOW) as policyd, policyd.client() as quick, \
+            policyd.client() as slow:
+        for p in (quick, slow):
+            assert p.rcpt(instance(), sender="") == "DUNNO"
+        with stopped(policyd.pid):
+            quick.send(request(protocol_state="RCPT", instance=instance(),
+                               sender=""))
+            slow.send(request(protocol_state="RCPT", instance=instance(),
+                              sender="a@slow.example.org"))
+        start = time.monotonic()
+        assert quick.receive() == "DUNNO"
+        assert time.monotonic() - start < 0.5
+        assert slow.receive() == "DUNNO"
+        assert time.monotonic() - start > 1.5
 
 
 def test_several_sockets(tmp_path):

@@ -4,7 +4,6 @@ SPDX-License-Identifier: ISC
 import contextlib
 import itertools
 import os
-import pathlib
 import re
 import signal
 import socket
@@ -12,7 +11,7 @@ import time
 
 import pytest
 from conftest import run
-from milterd import wait_until
+from milterd import stopped, wait_until
 from policyd import NOT_COUNTED, Told
 from quotas import *                                     # noqa: F403
 
@@ -200,24 +199,14 @@ def send_junk():
                 return count
 
 
-def is_stopped(pid):
-    """All its threads: one may read until it is told."""
-    return all("\nState:\tT" in path.read_text() for path in
-               pathlib.Path(f"/proc/{pid}/task").glob("*/status"))
-
-
 def test_policyd_that_does_not_read(told, box):                 # noqa: F811
     """Whoever waited for it would wait for ever."""
     ann = box()
-    os.kill(told.pid, signal.SIGSTOP)
-    try:
-        wait_until(lambda: is_stopped(told.pid), "it is stopped")
+    with stopped(told.pid):
         while send_junk():
             pass
         for one in mails(ann, 3):
             assert deliver(one).code == 250
         append_and_publish(ann, "send: ")
-    finally:
-        os.kill(told.pid, signal.SIGCONT)
     run("doveadm", "mailreeve", "publish", "-u", ann.user)
     told.knows(ann, 4)

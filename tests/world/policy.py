@@ -7,12 +7,12 @@ import socket
 
 # What Postfix 3.7 sends, in its order; 3.10 sends two more.
 ATTRIBUTES = (
-    "request protocol_state protocol_name helo_name queue_id sender recipient "
-    "recipient_count client_address client_name reverse_client_name instance "
-    "sasl_method sasl_username sasl_sender size ccert_subject ccert_issuer "
-    "ccert_fingerprint encryption_protocol encryption_cipher "
-    "encryption_keysize etrn_domain stress ccert_pubkey_fingerprint "
-    "client_port policy_context server_address server_port").split()
+    "request protocol_state protocol_name client_address client_name "
+    "client_port reverse_client_name server_address server_port helo_name "
+    "sender recipient recipient_count queue_id instance size etrn_domain "
+    "stress sasl_method sasl_username sasl_sender ccert_subject ccert_issuer "
+    "ccert_fingerprint ccert_pubkey_fingerprint encryption_protocol "
+    "encryption_cipher encryption_keysize policy_context").split()
 SESSION = {
     "request": "smtpd_access_policy", "protocol_name": "ESMTP",
     "helo_name": "out.example.org", "client_address": "198.51.100.7",
