@@ -64,7 +64,7 @@ static void add_answer(struct mr_connection *c, const char *text)
 static int answer(struct mr_connection *c, const struct mr_answerer *answerer,
 	char *text, size_t length, const char **why_r)
 {
-	struct mr_arena *arena = mr_arena_new(1024);
+	struct mr_arena *arena = mr_arena_new(512);
 	const char *said = answerer->answer(
 		answerer->context, c->fd, text, length, arena, why_r);
 

@@ -78,7 +78,7 @@ void mr_current_put(struct mr_current *current, struct mr_opened *opened)
 	current->opened = opened;
 	current->gone = false;
 	pthread_mutex_unlock(&current->lock);
-	mr_current_release(current, old);
+	mr_current_release(current, old, NULL);
 }
 
 void mr_current_gone(struct mr_current *current, const char *why)
@@ -89,7 +89,8 @@ void mr_current_gone(struct mr_current *current, const char *why)
 	pthread_mutex_unlock(&current->lock);
 }
 
-struct mr_opened *mr_current_hold(struct mr_current *current, bool *gone_r)
+struct mr_opened *mr_current_hold(
+	struct mr_current *current, struct mr_idle **idle_r, bool *gone_r)
 {
 	struct mr_opened *opened;
 
@@ -97,47 +98,31 @@ struct mr_opened *mr_current_hold(struct mr_current *current, bool *gone_r)
 	opened = current->opened;
 	opened->holders++;
 	*gone_r = current->gone;
+	*idle_r = opened->idle;
+	if (*idle_r != NULL) {
+		opened->idle = (*idle_r)->next;
+		opened->n_idle--;
+	}
 	pthread_mutex_unlock(&current->lock);
 	return opened;
 }
 
-void mr_current_release(struct mr_current *current, struct mr_opened *opened)
+void mr_current_release(struct mr_current *current, struct mr_opened *opened,
+	struct mr_idle *idle)
 {
 	bool last;
 
 	pthread_mutex_lock(&current->lock);
-	last = --opened->holders == 0;
-	pthread_mutex_unlock(&current->lock);
-	if (last)
-		free_opened(current->kind, opened);
-}
-
-struct mr_idle *mr_current_borrow(
-	struct mr_current *current, struct mr_opened *opened)
-{
-	struct mr_idle *idle;
-
-	pthread_mutex_lock(&current->lock);
-	idle = opened->idle;
-	if (idle != NULL) {
-		opened->idle = idle->next;
-		opened->n_idle--;
-	}
-	pthread_mutex_unlock(&current->lock);
-	return idle;
-}
-
-void mr_current_give_back(struct mr_current *current, struct mr_opened *opened,
-	struct mr_idle *idle)
-{
-	pthread_mutex_lock(&current->lock);
-	if (opened->n_idle < current->kind->most_idle) {
+	if (idle != NULL && opened->n_idle < current->kind->most_idle) {
 		idle->next = opened->idle;
 		opened->idle = idle;
 		opened->n_idle++;
 		idle = NULL;
 	}
+	last = --opened->holders == 0;
 	pthread_mutex_unlock(&current->lock);
 	if (idle != NULL)
 		current->kind->free_idle(idle);
+	if (last)
+		free_opened(current->kind, opened);
 }

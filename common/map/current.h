@@ -64,14 +64,12 @@ void mr_current_put(struct mr_current *current, struct mr_opened *opened);
 /* Under `looking`: `why` it cannot be used, NULL: it can.  Logs a change. */
 void mr_current_gone(struct mr_current *current, const char *why);
 
-/* *gone_r: what it lacks may be in the file that cannot be used. */
-struct mr_opened *mr_current_hold(struct mr_current *current, bool *gone_r);
-void mr_current_release(struct mr_current *current, struct mr_opened *opened);
-
-/* NULL: none is idle.  From one that is held. */
-struct mr_idle *mr_current_borrow(
-	struct mr_current *current, struct mr_opened *opened);
-void mr_current_give_back(struct mr_current *current, struct mr_opened *opened,
+/* *idle_r NULL: none is idle.  *gone_r: what it lacks may be in the file that
+ * cannot be used. */
+struct mr_opened *mr_current_hold(
+	struct mr_current *current, struct mr_idle **idle_r, bool *gone_r);
+/* `idle` NULL: nothing is to be kept for the next. */
+void mr_current_release(struct mr_current *current, struct mr_opened *opened,
 	struct mr_idle *idle);
 
 #endif

@@ -126,16 +126,6 @@ static void replace_outgrown(struct mr_current *map,
 	pthread_mutex_unlock(&map->looking);
 }
 
-static struct mr_lmdb_reader *borrow_reader(struct mr_current *map,
-	struct mr_opened *opened, struct mr_error *error)
-{
-	struct mr_idle *idle = mr_current_borrow(map, opened);
-
-	if (idle != NULL)
-		return (struct mr_lmdb_reader *)idle;
-	return mr_lmdb_reader_new(file_of(opened), map->path, error);
-}
-
 /* A key to find, or a listener for all of them. */
 struct request {
 	struct mr_arena *arena;
@@ -160,21 +150,26 @@ static enum mr_lookup serve(struct mr_lmdb_file *file,
 	               : MR_FOUND;
 }
 
-static enum mr_lookup ask(struct mr_current *map, struct mr_opened *opened,
+/* By the idle one, if there is one. */
+static enum mr_lookup ask(const struct mr_current *map,
+	struct mr_opened *opened, struct mr_idle **idle,
 	const struct request *request, bool *outgrown_r)
 {
-	struct mr_lmdb_reader *reader =
-		borrow_reader(map, opened, request->error);
+	struct mr_lmdb_reader *reader = (struct mr_lmdb_reader *)*idle;
 	enum mr_lookup answer;
 	bool usable;
 
+	*idle = NULL;
+	if (reader == NULL)
+		reader = mr_lmdb_reader_new(
+			file_of(opened), map->path, request->error);
 	/* The name stands for another file: that is outgrown, too. */
 	*outgrown_r = reader == NULL;
 	if (reader == NULL)
 		return MR_TEMPFAIL;
 	answer = serve(file_of(opened), reader, request, &usable, outgrown_r);
 	if (usable)
-		mr_current_give_back(map, opened, &reader->idle);
+		*idle = &reader->idle;
 	else
 		mr_lmdb_reader_free(&reader);
 	return answer;
@@ -184,19 +179,20 @@ static enum mr_lookup ask_current(
 	struct mr_current *map, int64_t now_ms, const struct request *request)
 {
 	struct mr_opened *opened;
+	struct mr_idle *idle;
 	enum mr_lookup answer;
 	bool outgrown, gone;
 
 	mr_current_look(map, now_ms);
-	opened = mr_current_hold(map, &gone);
-	answer = ask(map, opened, request, &outgrown);
+	opened = mr_current_hold(map, &idle, &gone);
+	answer = ask(map, opened, &idle, request, &outgrown);
 	if (outgrown) {
 		replace_outgrown(map, opened, request->deadline_ms);
-		mr_current_release(map, opened);
-		opened = mr_current_hold(map, &gone);
-		answer = ask(map, opened, request, &outgrown);
+		mr_current_release(map, opened, idle);
+		opened = mr_current_hold(map, &idle, &gone);
+		answer = ask(map, opened, &idle, request, &outgrown);
 	}
-	mr_current_release(map, opened);
+	mr_current_release(map, opened, idle);
 	/* what is missing may be in the file that cannot be read */
 	if (gone && (answer == MR_NOTFOUND || request->listener != NULL)) {
 		mr_error_set(request->error, "cannot be read now");

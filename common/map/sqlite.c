@@ -216,12 +216,13 @@ static const struct mr_current_kind kind = {
 	.look = look_at_files,
 };
 
-static struct connection *borrow(struct mr_current *map, struct base *base,
+/* Takes the idle one, if there is one. */
+static struct connection *take(struct base *base, struct mr_idle **idle,
 	int64_t deadline_ms, struct mr_error *error)
 {
-	struct mr_idle *idle = mr_current_borrow(map, &base->opened);
-	struct connection *connection = (struct connection *)idle;
+	struct connection *connection = (struct connection *)*idle;
 
+	*idle = NULL;
 	if (connection == NULL)
 		return dial(&base->cf, deadline_ms, error);
 	set_deadline(connection, deadline_ms);
@@ -292,11 +293,11 @@ static int collect(const struct mr_sqlite_cf *cf, struct mr_arena *arena,
 	return 0;
 }
 
-static enum mr_lookup ask(struct mr_current *map, struct base *base,
+static enum mr_lookup ask(struct base *base, struct mr_idle **idle,
 	struct mr_arena *arena, const char *key, int64_t deadline_ms,
 	const char **value_r, struct mr_error *error)
 {
-	struct connection *connection = borrow(map, base, deadline_ms, error);
+	struct connection *connection = take(base, idle, deadline_ms, error);
 	enum mr_lookup answer = MR_NOTFOUND;
 	int result = -1;
 
@@ -317,7 +318,7 @@ static enum mr_lookup ask(struct mr_current *map, struct base *base,
 		*value_r = mr_arena_strdup(arena, connection->values);
 		answer = MR_FOUND;
 	}
-	mr_current_give_back(map, &base->opened, &connection->idle);
+	*idle = &connection->idle;
 	return answer;
 }
 
@@ -327,15 +328,16 @@ static enum mr_lookup sqlite_get(void *state, struct mr_arena *arena,
 {
 	struct mr_current *map = state;
 	enum mr_lookup answer = MR_NOTFOUND;
+	struct mr_idle *idle;
 	struct base *base;
 	bool gone;
 
 	mr_current_look(map, now_ms);
-	base = (struct base *)mr_current_hold(map, &gone);
+	base = (struct base *)mr_current_hold(map, &idle, &gone);
 	if (mr_sqlite_cf_asks(&base->cf, arena, key))
-		answer =
-			ask(map, base, arena, key, deadline_ms, value_r, error);
-	mr_current_release(map, &base->opened);
+		answer = ask(
+			base, &idle, arena, key, deadline_ms, value_r, error);
+	mr_current_release(map, &base->opened, idle);
 	if (answer == MR_NOTFOUND && gone) {
 		mr_error_set(error, "cannot be read now");
 		return MR_TEMPFAIL;

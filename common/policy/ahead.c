@@ -33,14 +33,25 @@ static bool is_stranger(
 	       !must_log_in(policy, session);
 }
 
+/* The checks that ask ahead then, by number. */
+static uint64_t find_wanted(const struct mr_policy *policy, unsigned moments)
+{
+	uint64_t wanted = 0;
+
+	for (size_t i = 0; mr_checks[i] != NULL; i++)
+		if ((mr_checks[i]->ahead_at & moments) != 0)
+			wanted |= policy->on & (uint64_t)1 << i;
+	return wanted;
+}
+
 void mr_ahead(const struct mr_policy *policy, const struct mr_session *session,
 	const struct mr_txn *txn, unsigned moments)
 {
-	bool stranger = is_stranger(policy, session);
+	uint64_t wanted = find_wanted(policy, moments);
+	bool stranger = wanted != 0 && is_stranger(policy, session);
 
-	for (size_t i = 0; mr_checks[i] != NULL; i++)
-		if ((policy->on >> i & 1) &&
-			(mr_checks[i]->ahead_at & moments) != 0 &&
+	for (size_t i = 0; wanted >> i != 0; i++)
+		if ((wanted >> i & 1) &&
 			(stranger || !mr_checks[i]->about_sender))
 			mr_checks[i]->ahead(policy, session, txn, moments);
 }

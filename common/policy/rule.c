@@ -225,13 +225,20 @@ static struct mr_trace *add_trace(
 	return trace;
 }
 
+/* What let the mail pass only explain shows. */
+static bool is_told(const struct mr_question *q, const struct mr_answer *answer)
+{
+	return answer->finding == MR_HIT || answer->finding == MR_UNSURE ||
+	       q->txn->every_rule;
+}
+
 /* The finding and what is done about it, as trace and as verdict. */
 static void decide(const struct mr_question *q, const struct mr_check *check,
 	const struct mr_answer *answer, struct mr_trace *trace,
 	struct mr_decision *decision)
 {
 	trace->finding = answer->finding;
-	if (answer->detail != NULL)
+	if (answer->detail != NULL && is_told(q, answer))
 		trace->detail = mr_text_printable(
 			q->txn->arena, answer->detail, DETAIL_LONGEST);
 	if (answer->finding == MR_HIT)

@@ -13,7 +13,7 @@
 #include <sys/random.h>
 
 /* Printable copies for replies and logs; longer ones are cut there anyway. */
-enum { FIRST_BLOCK = 3072, ID_LENGTH = 8 };
+enum { FIRST_BLOCK = 4096, ID_LENGTH = 8 };
 
 static void tell(char **told, const char *text)
 {

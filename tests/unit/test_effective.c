@@ -325,6 +325,27 @@ static void test_publish(void **state)
 	expect_done();
 }
 
+/* All the same, but worked out before. */
+static void test_settled(void **state)
+{
+	struct fixture *f = *state;
+	struct mr_chain chain = chain_of(f, NULL, "beta", NULL, NULL);
+	const struct mr_settings *top;
+
+	mr_config_settle(f->config);
+	test_precedence(state);
+	test_unset(state);
+	test_titles(state);
+	test_scopes(state);
+	top = mr_config_get(f->config, NULL, &every_scalar, NULL, f->arena);
+	assert_ptr_equal(
+		mr_config_get(f->config, NULL, &every_scalar, NULL, f->arena),
+		top);
+	assert_ptr_not_equal(
+		mr_config_get(f->config, &chain, &every_scalar, NULL, f->arena),
+		top);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_titles),
 		cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_each),
+		cmocka_unit_test(test_settled),
 		cmocka_unit_test(test_publish),
 	};
 

@@ -208,6 +208,49 @@ static void test_lmdb_lock(void **state)
 	mr_map_free(&map);
 }
 
+/* Without asking the table again, until it is another. */
+static void test_lmdb_kept(void **state)
+{
+	struct world *w = *state;
+	struct mr_error error;
+	const char *value;
+	struct mr_map *map;
+	int release;
+	pid_t child;
+
+	need_postmap("lmdb");
+	postmap(w, "lmdb", "table", "a 1\nb 1\n");
+	postmap(w, "lmdb", "other", "a 2\nc 2\n");
+	sleep(6); /* younger ones may not be complete */
+	map = open_map(w, "lmdb", path_of(w, "table"));
+	expect(w, map, "a", "1");
+	expect(w, map, "c", "-");
+	child = lock_elsewhere(path_of(w, "table.lmdb"), &release);
+	expect(w, map, "a", "1");
+	expect(w, map, "c", "-");
+	assert_int_equal(mr_map_get_at(map, w->arena, "b", w->now,
+				 mr_clock_ms() + 50, &value, &error),
+		MR_TEMPFAIL);
+	close(release);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	expect(w, map, "b", "1");
+	/* as nobody should, with as many octets */
+	assert_int_equal(
+		system(mr_arena_printf(w->arena, "cp %s %s",
+			path_of(w, "other.lmdb"), path_of(w, "table.lmdb"))),
+		0);
+	expect(w, map, "a", "2");
+	expect(w, map, "b", "-");
+	expect(w, map, "c", "2");
+	sleep(6);
+	expect(w, map, "a", "2");
+	expect(w, map, "c", "2");
+	postmap(w, "lmdb", "table", "a 3\n");
+	expect(w, map, "a", "3");
+	expect(w, map, "c", "-");
+	mr_map_free(&map);
+}
+
 static void change_lmdb(struct world *w, int round)
 {
 	char *text = mr_arena_printf(w->arena,
@@ -246,6 +289,7 @@ int main(void)
 		TEST(test_lmdb_without_nul),
 		TEST(test_lmdb_broken_files),
 		TEST(test_lmdb_lock),
+		TEST(test_lmdb_kept),
 		TEST(test_lmdb_crowd),
 	};
 

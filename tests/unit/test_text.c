@@ -39,6 +39,7 @@ static void test_copies(void **state)
 		"b\xc3");
 	expect_text("lower, no case", mr_text_lower(arena, "\xe5\x90\x8d"),
 		"\xe5\x90\x8d");
+	expect_text("join", mr_arena_join(arena, "a", "", "bc", NULL), "abc");
 	mr_arena_free(&arena);
 	expect_done();
 }
