@@ -177,9 +177,13 @@ enum mr_connection_state mr_connection_say(struct mr_connection *c)
 {
 	if (send_answers(c) < 0)
 		return MR_CONNECTION_ENDED;
-	if (c->n_answers > 0 || mr_request_length(c->asked, c->n_asked) > 0)
+	if (c->n_answers > 0)
 		return MR_CONNECTION_WRITES;
-	return c->n_asked > 0 ? MR_CONNECTION_READS : MR_CONNECTION_WAITS;
+	if (c->n_asked == 0)
+		return MR_CONNECTION_WAITS;
+	return mr_request_length(c->asked, c->n_asked) > 0
+	               ? MR_CONNECTION_WRITES
+	               : MR_CONNECTION_READS;
 }
 
 void mr_connection_close(struct mr_connection *connection)

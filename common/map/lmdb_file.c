@@ -225,14 +225,18 @@ static bool is_same(
 	       a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-static bool find_kept(const struct mr_lmdb_reader *reader,
-	const struct mr_lmdb_state *state, struct mr_arena *arena,
+static bool find_kept(struct mr_lmdb_file *file,
+	const struct mr_lmdb_reader *reader, struct mr_arena *arena,
 	const char *key, enum mr_lookup *answer_r, const char **value_r)
 {
+	struct mr_lmdb_state now;
+	struct mr_error ignored;
 	const char *value;
 
-	if (reader->answers == NULL || !is_same(&reader->state, state) ||
-		!mr_answers_find(reader->answers, key, &value))
+	if (reader->answers == NULL ||
+		!mr_answers_find(reader->answers, key, &value) ||
+		see_whole_file(file, reader->fd, &now, &ignored) < 0 ||
+		!is_same(&reader->state, &now))
 		return false;
 	*answer_r = value == NULL ? MR_NOTFOUND : MR_FOUND;
 	if (value != NULL)
@@ -330,9 +334,8 @@ enum mr_lookup mr_lmdb_file_get(struct mr_lmdb_file *file,
 	struct mr_lmdb_state state;
 
 	*usable_r = true;
-	*outgrown_r = see_whole_file(file, reader->fd, &state, error) < 0;
-	if (*outgrown_r ||
-		find_kept(reader, &state, arena, key, &answer, value_r))
+	*outgrown_r = false;
+	if (find_kept(file, reader, arena, key, &answer, value_r))
 		return answer;
 	if (lock_for_reading(reader->fd, deadline_ms, error) < 0)
 		return MR_TEMPFAIL;

@@ -14,9 +14,8 @@ the floor would be policy-load's own speed, and ours that of the lab's log, whic
 is Python and gets a line for each mail.  They are told twice, of 20 connections:
 at the same load for all, 10,000 a second, and with no pause.  Then the floor is
 ahead of its askers, and neither it nor their core ever sleeps, while ours has to
-wake them for each answer, which is the largest part of what it does.  By the
-clock are the times, of 500 connections, at a load of 2,000 a second, which is
-1,000 mails a second.
+wake them, though not for each answer.  By the clock are the times, of 500
+connections, at a load of 2,000 a second, which is 1,000 mails a second.
 """
 import contextlib
 import os
