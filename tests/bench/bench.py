@@ -42,7 +42,7 @@ def main():
         "session": lambda: session.figures(args.rounds),
         "senders": lambda: senders.figures(args.rounds, args.mails // 2,
                                            bool(args.word)),
-        "policyd": lambda: policyd.figures(args.rounds, args.mails // 2),
+        "policyd": lambda: policyd.figures(args.rounds, args.mails * 2),
         "memory": memory.figures,
         "counters": counters.figures,
         "names": lambda: memory.names_figures(
