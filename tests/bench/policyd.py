@@ -2,10 +2,11 @@
 SPDX-License-Identifier: ISC
 
 Through Postfix: CPU seconds a mail of 1 KB costs with a policy service and no
-milter, of so many mails that Postfix's own spread is small beside it; all checks about senders, as in senders.py, but no header, which is no
-check and costs Postfix more than us; all answers in our cache.  The floor is a
-server that says DUNNO.  python3-policyd-spf and postfwd, which ask the same about
-SPF and block lists, are foreign.py's.
+milter, of so many mails that Postfix's own spread is small beside it; all checks
+about senders, as in senders.py, but no header, which is no check and costs Postfix
+more than us; all answers in our cache.  The floor is a server that says DUNNO.
+python3-policyd-spf and postfwd, which ask the same about SPF and block lists, are
+foreign.py's.
 
 Without Postfix: ours on one core, policy-load on the others; once with all of
 these checks, and once with those that ask no DNS, check quota and two rates.
