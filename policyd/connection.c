@@ -13,9 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Octets; what else was asked waits until they are sent. */
-enum { ANSWERS_ENOUGH = 4 * 1024 };
-
 /* What a thread holds while it serves; a connection that waits has none. */
 struct buffer {
 	char octets[MR_REQUEST_LONGEST];
@@ -52,15 +49,6 @@ static void save(struct mr_connection *c, const struct buffer *buffer)
 	c->asked = copy_of(buffer->octets + buffer->start, c->n_asked);
 }
 
-static void add_answer(struct mr_connection *c, const char *text)
-{
-	size_t length = strlen(text);
-
-	c->answers = mr_realloc(c->answers, c->n_answers + length);
-	memcpy(c->answers + c->n_answers, text, length);
-	c->n_answers += length;
-}
-
 static int answer(struct mr_connection *c, const struct mr_answerer *answerer,
 	char *text, size_t length, const char **why_r)
 {
@@ -68,28 +56,29 @@ static int answer(struct mr_connection *c, const struct mr_answerer *answerer,
 	const char *said = answerer->answer(
 		answerer->context, c->fd, text, length, arena, why_r);
 
-	if (said != NULL)
-		add_answer(c, said);
+	if (said != NULL) {
+		c->n_answer = strlen(said);
+		c->answer = copy_of(said, c->n_answer);
+	}
 	mr_arena_free(&arena);
 	return said == NULL ? -1 : 0;
 }
 
-/* All whole requests, as long as there are not too many answers. */
-static int answer_all(struct mr_connection *c,
+/* If there is a whole request.  One after the other: no answer waits for the
+ * next. */
+static int answer_next(struct mr_connection *c,
 	const struct mr_answerer *answerer, struct buffer *b,
 	unsigned *answered_r, const char **why_r)
 {
-	size_t length;
+	size_t length =
+		mr_request_length(b->octets + b->start, b->end - b->start);
 
-	while (c->n_answers < ANSWERS_ENOUGH &&
-		(length = mr_request_length(
-			 b->octets + b->start, b->end - b->start)) > 0) {
-		if (answer(c, answerer, b->octets + b->start, length, why_r) <
-			0)
-			return -1;
-		b->start += length;
-		++*answered_r;
-	}
+	if (length == 0)
+		return 0;
+	if (answer(c, answerer, b->octets + b->start, length, why_r) < 0)
+		return -1;
+	b->start += length;
+	++*answered_r;
 	return 0;
 }
 
@@ -117,14 +106,14 @@ static enum mr_connection_state serve(struct mr_connection *c,
 {
 	int heard;
 
-	if (answer_all(c, answerer, b, answered_r, why_r) < 0)
+	if (answer_next(c, answerer, b, answered_r, why_r) < 0)
 		return MR_CONNECTION_REFUSED;
-	if (c->n_answers > 0)
+	if (c->n_answer > 0)
 		return MR_CONNECTION_ANSWERS;
 	heard = hear(c, b);
-	if (heard > 0 && answer_all(c, answerer, b, answered_r, why_r) < 0)
+	if (heard > 0 && answer_next(c, answerer, b, answered_r, why_r) < 0)
 		return MR_CONNECTION_REFUSED;
-	if (c->n_answers > 0)
+	if (c->n_answer > 0)
 		return MR_CONNECTION_ANSWERS;
 	if (heard < 0) {
 		*why_r = b->end > b->start ? late_end : NULL;
@@ -146,7 +135,7 @@ enum mr_connection_state mr_connection_serve(struct mr_connection *connection,
 	enum mr_connection_state state;
 
 	*why_r = NULL;
-	if (connection->n_answers > 0)
+	if (connection->n_answer > 0)
 		return MR_CONNECTION_ANSWERS;
 	load(connection, &buffer);
 	state = serve(connection, answerer, &buffer, answered_r, why_r);
@@ -155,44 +144,44 @@ enum mr_connection_state mr_connection_serve(struct mr_connection *connection,
 }
 
 /* -1: it is gone. */
-static int send_answers(struct mr_connection *c)
+static int send_answer(struct mr_connection *c)
 {
 	ssize_t sent = send(
-		c->fd, c->answers, c->n_answers, MSG_NOSIGNAL | MSG_DONTWAIT);
+		c->fd, c->answer, c->n_answer, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (sent < 0 && errno != EAGAIN && errno != EINTR)
 		return -1;
 	if (sent > 0) {
-		c->n_answers -= (size_t)sent;
-		memmove(c->answers, c->answers + sent, c->n_answers);
+		c->n_answer -= (size_t)sent;
+		memmove(c->answer, c->answer + sent, c->n_answer);
 	}
-	if (c->n_answers == 0) {
-		free(c->answers);
-		c->answers = NULL;
+	if (c->n_answer == 0) {
+		free(c->answer);
+		c->answer = NULL;
 	}
 	return 0;
 }
 
 enum mr_connection_state mr_connection_say(struct mr_connection *c)
 {
-	if (send_answers(c) < 0)
+	if (send_answer(c) < 0)
 		return MR_CONNECTION_ENDED;
-	if (c->n_answers > 0)
+	if (c->n_answer > 0)
 		return MR_CONNECTION_WRITES;
 	if (c->n_asked == 0)
 		return MR_CONNECTION_WAITS;
 	return mr_request_length(c->asked, c->n_asked) > 0
-	               ? MR_CONNECTION_WRITES
+	               ? MR_CONNECTION_HAS_MORE
 	               : MR_CONNECTION_READS;
 }
 
 void mr_connection_close(struct mr_connection *connection)
 {
-	if (connection->n_answers > 0)
-		send_answers(connection);
+	if (connection->n_answer > 0)
+		send_answer(connection);
 	close(connection->fd);
 	free(connection->asked);
-	free(connection->answers);
+	free(connection->answer);
 	*connection = (struct mr_connection){ .fd = -1 };
 }
 

@@ -15,20 +15,21 @@ struct mr_connection {
 	int fd;
 	char *asked; /* half a request, or what waits behind an answer */
 	size_t n_asked;
-	char *answers; /* what was not sent yet */
-	size_t n_answers;
+	char *answer; /* what was not sent of it yet */
+	size_t n_answer;
 };
 
 enum mr_connection_state {
-	MR_CONNECTION_WAITS,   /* for the next request */
-	MR_CONNECTION_READS,   /* the rest of a request */
-	MR_CONNECTION_ANSWERS, /* there is what mr_connection_say sends */
-	MR_CONNECTION_WRITES,  /* the rest of an answer, or goes on then */
-	MR_CONNECTION_ENDED,   /* by the other side */
-	MR_CONNECTION_REFUSED, /* by us, *why_r says why */
+	MR_CONNECTION_WAITS,    /* for the next request */
+	MR_CONNECTION_READS,    /* the rest of a request */
+	MR_CONNECTION_ANSWERS,  /* there is what mr_connection_say sends */
+	MR_CONNECTION_WRITES,   /* the rest of an answer */
+	MR_CONNECTION_HAS_MORE, /* to answer, at once */
+	MR_CONNECTION_ENDED,    /* by the other side */
+	MR_CONNECTION_REFUSED,  /* by us, *why_r says why */
 };
 
-/* Answers what came, and sends nothing yet; adds to *answered_r. */
+/* Answers the next request, and sends nothing yet; adds to *answered_r. */
 enum mr_connection_state mr_connection_serve(struct mr_connection *connection,
 	const struct mr_answerer *answerer, unsigned *answered_r,
 	const char **why_r);

@@ -49,7 +49,9 @@ struct client {
 	struct client *prev, *next;
 	int64_t deadline_ms; /* 0: not in the list */
 	bool late;
-	bool timed; /* may it be in the list?  Of whoever has the client. */
+	/* Of whoever has the client: may it be in the list?  Is there another
+	 * request, once the answers can be sent? */
+	bool timed, more;
 };
 
 struct mr_server {
@@ -119,18 +121,15 @@ static void set_deadline(struct mr_server *s, struct client *client, int in_ms)
 /* Was it late? */
 static bool clear_deadline(struct mr_server *s, struct client *client)
 {
-	bool late;
-
-	if (!client->timed)
-		return false;
-	client->timed = false;
-	pthread_mutex_lock(&s->lock);
-	if (client->deadline_ms != 0)
-		DL_DELETE(s->deadlines, client);
-	client->deadline_ms = 0;
-	late = client->late;
-	pthread_mutex_unlock(&s->lock);
-	return late;
+	if (client->timed) {
+		client->timed = false;
+		pthread_mutex_lock(&s->lock);
+		if (client->deadline_ms != 0)
+			DL_DELETE(s->deadlines, client);
+		client->deadline_ms = 0;
+		pthread_mutex_unlock(&s->lock);
+	}
+	return client->late;
 }
 
 /* Whoever has the client, or gets it now, finds it at its end. */
@@ -198,8 +197,10 @@ static void go_on(struct mr_server *s, struct client *client,
 		set_deadline(s, client, MR_SERVER_READ_MS);
 		watch_again(s, &client->source, EPOLLIN);
 		break;
+	case MR_CONNECTION_HAS_MORE:
 	case MR_CONNECTION_ANSWERS:
 	case MR_CONNECTION_WRITES:
+		client->more = state == MR_CONNECTION_HAS_MORE;
 		set_deadline(s, client, MR_SERVER_WRITE_MS);
 		watch_again(s, &client->source, EPOLLOUT);
 		break;
@@ -244,6 +245,7 @@ static void send_held(struct mr_server *s)
 	send_answers(s, clients, n);
 }
 
+/* Who is idle by now may have looked before this one was held. */
 static void hold(struct mr_server *s, struct client *client)
 {
 	struct client *clients[HELD];
@@ -251,7 +253,7 @@ static void hold(struct mr_server *s, struct client *client)
 
 	pthread_mutex_lock(&s->held_lock);
 	s->held[atomic_fetch_add(&s->n_held, 1)] = client;
-	if (atomic_load(&s->n_held) == HELD)
+	if (atomic_load(&s->n_held) == HELD || atomic_load(&s->idle) > 0)
 		n = take_held(s, clients);
 	pthread_mutex_unlock(&s->held_lock);
 	send_answers(s, clients, n);
@@ -265,6 +267,9 @@ static void act_client(struct mr_server *s, struct source *source)
 	enum mr_connection_state state;
 
 	atomic_fetch_add(&s->under_way, 1);
+	if (client->more)
+		clear_deadline(s, client);
+	client->more = false;
 	state = mr_connection_serve(
 		&client->connection, s->answerer, &answered, &why);
 	atomic_fetch_add(&s->requests, answered);
@@ -385,8 +390,8 @@ static void look(struct mr_server *s)
 		nanosleep(&pause, NULL);
 		if (atomic_load(&s->idle) == 0 &&
 			atomic_load(&s->requests) - before < BUSY) {
-			send_held(s);
 			add_threads(s);
+			send_held(s);
 		}
 	} while (atomic_load(&s->idle) == 0);
 }
@@ -463,6 +468,8 @@ static void *work(void *context)
 			act_on(s, &event);
 		while (take_another(s, &event));
 		atomic_fetch_add(&s->idle, 1);
+		if (atomic_load(&s->n_held) > 0)
+			send_held(s);
 	}
 }
 

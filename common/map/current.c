@@ -113,16 +113,20 @@ void mr_current_release(struct mr_current *current, struct mr_opened *opened,
 	bool last;
 
 	pthread_mutex_lock(&current->lock);
-	if (idle != NULL && opened->n_idle < current->kind->most_idle) {
+	if (idle != NULL && opened->n_idle >= current->kind->most_idle) {
+		/* before what it is of may go */
+		pthread_mutex_unlock(&current->lock);
+		current->kind->free_idle(idle);
+		idle = NULL;
+		pthread_mutex_lock(&current->lock);
+	}
+	if (idle != NULL) {
 		idle->next = opened->idle;
 		opened->idle = idle;
 		opened->n_idle++;
-		idle = NULL;
 	}
 	last = --opened->holders == 0;
 	pthread_mutex_unlock(&current->lock);
-	if (idle != NULL)
-		current->kind->free_idle(idle);
 	if (last)
 		free_opened(current->kind, opened);
 }
