@@ -245,7 +245,8 @@ static void send_held(struct mr_server *s)
 	send_answers(s, clients, n);
 }
 
-/* Who is idle by now may have looked before this one was held. */
+/* Until there are enough; not at all while a thread is idle, as that one has
+ * looked already. */
 static void hold(struct mr_server *s, struct client *client)
 {
 	struct client *clients[HELD];
@@ -277,10 +278,8 @@ static void act_client(struct mr_server *s, struct source *source)
 		clear_deadline(s, client);
 	if (state != MR_CONNECTION_ANSWERS)
 		go_on(s, client, state, why);
-	else if (atomic_load(&s->idle) == 0)
-		hold(s, client);
 	else
-		send_answers(s, &client, 1);
+		hold(s, client);
 }
 
 static void greet(struct mr_server *s, int fd)
